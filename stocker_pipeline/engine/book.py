@@ -1,0 +1,253 @@
+"""The book: cash, FIFO lots and totals in integers, and what fills and corporate actions do to it.
+
+Lots live in one pool shared by all symbols, chained oldest first, so that a position of one lot
+and one of five hundred cost what they hold. ENGINE E15, E16, E25, E26, E28.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from stocker_pipeline.engine.money import share_of
+
+CASH, REALISED, DIVIDENDS, CASH_IN_LIEU, COMMISSIONS, FLOWS, PEAK, NAV, TRIPPED = range(9)
+_NONE = -1
+
+
+class Book(NamedTuple):
+    """State between two sessions. Arrays are written in place by the kernels.
+
+    Attributes:
+        totals: int64, indexed by CASH … TRIPPED, money in 1/10,000 dollar.
+        quantity: Shares held, negative = short, ``[symbols]``.
+        cost: Signed cost of the open lots, negative for shorts, ``[symbols]``.
+        mark: Last known close in today's share basis, dollars, NaN before the first bar.
+        mark_age: Sessions since the bar behind ``mark``.
+        head, tail: Oldest and youngest lot of each symbol in the pool, −1 = none.
+        lot_quantity, lot_cost, lot_next: The pool.
+        free: ``[first free slot, free slots]``; free slots are chained through ``lot_next``.
+    """
+
+    totals: np.ndarray
+    quantity: np.ndarray
+    cost: np.ndarray
+    mark: np.ndarray
+    mark_age: np.ndarray
+    head: np.ndarray
+    tail: np.ndarray
+    lot_quantity: np.ndarray
+    lot_cost: np.ndarray
+    lot_next: np.ndarray
+    free: np.ndarray
+
+
+@njit(cache=True)
+def empty_book(symbols: int, initial: int, slots: int) -> Book:
+    """A book of cash only: NAV = peak = cash = ``initial`` (1/10,000 dollar)."""
+    totals = np.zeros(9, np.int64)
+    totals[CASH] = totals[NAV] = totals[PEAK] = initial
+    lot_next = np.arange(1, slots + 1)
+    lot_next[slots - 1] = _NONE
+    return Book(
+        totals,
+        np.zeros(symbols, np.int64),
+        np.zeros(symbols, np.int64),
+        np.full(symbols, np.nan),
+        np.zeros(symbols, np.int64),
+        np.full(symbols, _NONE),
+        np.full(symbols, _NONE),
+        np.zeros(slots, np.int64),
+        np.zeros(slots, np.int64),
+        lot_next,
+        np.array([0, slots]),
+    )
+
+
+@njit(cache=True)
+def with_room(book: Book, needed: int) -> Book:
+    """The same book with at least ``needed`` free lot slots; the pool doubles when it grows."""
+    if book.free[1] >= needed:
+        return book
+    old = book.lot_next.shape[0]
+    new = 2 * old + needed
+    quantity, cost = np.zeros(new, np.int64), np.zeros(new, np.int64)
+    following = np.empty(new, np.int64)
+    quantity[:old], cost[:old], following[:old] = book.lot_quantity, book.lot_cost, book.lot_next
+    for slot in range(old, new):
+        following[slot] = slot + 1
+    following[new - 1] = book.free[0]
+    book.free[0] = old
+    book.free[1] += new - old
+    return Book(
+        book.totals,
+        book.quantity,
+        book.cost,
+        book.mark,
+        book.mark_age,
+        book.head,
+        book.tail,
+        quantity,
+        cost,
+        following,
+        book.free,
+    )
+
+
+@njit(cache=True)
+def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
+    """Open a lot of symbol ``j`` behind the others; the caller has made room."""
+    slot = book.free[0]
+    book.free[0] = book.lot_next[slot]
+    book.free[1] -= 1
+    book.lot_quantity[slot] = quantity
+    book.lot_cost[slot] = cost
+    book.lot_next[slot] = _NONE
+    if book.head[j] == _NONE:
+        book.head[j] = slot
+    else:
+        book.lot_next[book.tail[j]] = slot
+    book.tail[j] = slot
+    book.quantity[j] += quantity
+    book.cost[j] += cost
+
+
+@njit(cache=True)
+def _drop_head(book: Book, j: int) -> None:
+    slot = book.head[j]
+    book.head[j] = book.lot_next[slot]
+    if book.head[j] == _NONE:
+        book.tail[j] = _NONE
+    book.lot_next[slot] = book.free[0]
+    book.free[0] = slot
+    book.free[1] += 1
+
+
+@njit(cache=True, error_model="numpy")
+def book_fill(book: Book, j: int, quantity: int, price: int, commission: int) -> int:
+    """E26: book one fill (signed quantity, price in 1/10,000 dollar); returns what it realised.
+
+    An opposite fill consumes the oldest lots first; what is left after zero opens a lot the
+    other way. Commission goes to its own total, never into cost.
+    """
+    book.totals[CASH] -= quantity * price + commission
+    book.totals[COMMISSIONS] += commission
+    left, realised = quantity, 0
+    while left != 0 and book.head[j] != _NONE:
+        slot = book.head[j]
+        lot = book.lot_quantity[slot]
+        if (lot > 0) == (left > 0):
+            break
+        size = abs(lot)
+        taken = min(abs(left), size)
+        cost = book.lot_cost[slot]
+        part = cost if taken == size else share_of(cost, taken, size)
+        closed = taken if lot > 0 else -taken
+        realised += closed * price - part
+        book.quantity[j] -= closed
+        book.cost[j] -= part
+        left += closed
+        if taken == size:
+            _drop_head(book, j)
+        else:
+            book.lot_quantity[slot] = lot - closed
+            book.lot_cost[slot] = cost - part
+    if left != 0:
+        append_lot(book, j, left, left * price)
+    book.totals[REALISED] += realised
+    return realised
+
+
+@njit(cache=True)
+def truncated(numerator: int, denominator: int) -> int:
+    """``numerator/denominator`` toward zero; denominator > 0."""
+    return numerator // denominator if numerator >= 0 else -((-numerator) // denominator)
+
+
+@njit(cache=True, error_model="numpy")
+def _split_lots(book: Book, j: int, new: int, old: int) -> int:
+    """Give every lot its whole shares after a split; returns cost that no lot could keep."""
+    cumulative, before, carried = 0, 0, 0
+    keeper, slot = _NONE, book.head[j]
+    while slot != _NONE:
+        cumulative += book.lot_quantity[slot]
+        after = truncated(new * cumulative, old)
+        book.lot_quantity[slot] = after - before
+        if after == before:
+            carried += book.lot_cost[slot]
+            book.lot_cost[slot] = 0
+        else:
+            book.lot_cost[slot] += carried
+            carried, keeper = 0, slot
+        before = after
+        slot = book.lot_next[slot]
+    if carried != 0 and keeper != _NONE:
+        book.lot_cost[keeper] += carried
+        carried = 0
+    return carried
+
+
+@njit(cache=True)
+def _drop_empty_lots(book: Book, j: int) -> None:
+    slot = book.head[j]
+    book.head[j] = book.tail[j] = _NONE
+    while slot != _NONE:
+        following = book.lot_next[slot]
+        if book.lot_quantity[slot] == 0:
+            book.lot_next[slot] = book.free[0]
+            book.free[0] = slot
+            book.free[1] += 1
+        else:
+            book.lot_next[slot] = _NONE
+            if book.head[j] == _NONE:
+                book.head[j] = slot
+            else:
+                book.lot_next[book.tail[j]] = slot
+            book.tail[j] = slot
+        slot = following
+
+
+@njit(cache=True, error_model="numpy")
+def book_split(book: Book, j: int, new: int, old: int, price: float) -> int:
+    """E15: apply a split of ``new`` for ``old`` shares; returns the cash paid in lieu.
+
+    Args:
+        price: Previous mark divided by the splits applied so far, this one included (dollars).
+    """
+    held = book.quantity[j]
+    if held == 0:
+        return 0
+    whole = truncated(new * held, old)
+    fraction = (new * held - old * whole) / old
+    orphaned = _split_lots(book, j, new, old)
+    _drop_empty_lots(book, j)
+    book.quantity[j] = whole
+    book.cost[j] -= orphaned
+    book.totals[REALISED] -= orphaned
+    cash = np.int64(np.rint(fraction * price * 1e4)) if fraction != 0.0 else 0
+    book.totals[CASH] += cash
+    book.totals[CASH_IN_LIEU] += cash
+    return cash
+
+
+@njit(cache=True, error_model="numpy")
+def book_dividend(book: Book, j: int, dividend: float) -> int:
+    """E16: cash of a dividend per share; shorts pay. Returns what was booked."""
+    cash = np.int64(np.rint(book.quantity[j] * dividend * 1e4))
+    book.totals[CASH] += cash
+    book.totals[DIVIDENDS] += cash
+    return cash
+
+
+@njit(cache=True, error_model="numpy")
+def book_flow(book: Book, nav: int, flow: int) -> bool:
+    """E28: a deposit or withdrawal at the close, before the snapshot; False where refused."""
+    if flow == 0:
+        return True
+    if flow < 0 and nav + flow <= 0:
+        return False
+    if nav > 0:
+        book.totals[PEAK] = share_of(book.totals[PEAK], nav + flow, nav)
+    book.totals[CASH] += flow
+    book.totals[FLOWS] += flow
+    return True

@@ -1,0 +1,391 @@
+"""The loop over sessions: corporate actions → targets → orders → fills → snapshot.
+
+One function per stage of a session; ``run_sessions`` only calls them in order. A symbol's fill
+never changes another symbol's decision of the same session (all decide on the previous close), so
+deciding, filling and marking are one pass over the symbols.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from stocker_pipeline.engine.book import (
+    CASH,
+    NAV,
+    PEAK,
+    TRIPPED,
+    Book,
+    book_dividend,
+    book_fill,
+    book_flow,
+    book_split,
+    with_room,
+)
+from stocker_pipeline.engine.fills import fill_commission, fill_price, fill_quantity
+from stocker_pipeline.engine.log import Log, empty_log, with_space
+from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares, order_for
+from stocker_pipeline.engine.rules import Rules
+from stocker_pipeline.engine.sizing import (
+    breaker_trips,
+    cap_singles,
+    gross_factor,
+    leverage_factor,
+    portfolio_volatility,
+)
+
+STATUS_FINE, STATUS_TOO_MANY_SHARES, STATUS_WITHDRAWAL, STATUS_TOO_MUCH_MONEY = range(4)
+_NAV_LIMIT = 4.0e18
+
+
+class Market(NamedTuple):
+    """What the kernel knows of the world, ``[sessions, symbols]`` unless said otherwise.
+
+    Attributes:
+        open, close: Prices that money uses; NaN = no bar.
+        volume: Shares traded; NaN or 0 = none known.
+        returns: Log returns of the signal series (E10), or one empty row without volatility target.
+        event_start: Offsets into the events, ``[sessions + 1]``.
+        event_symbol, event_new, event_old, event_dividend: Splits (new for old shares) and
+            dividends per share, in the order in which they take effect.
+        member: Whether a symbol is in the universe; one row for ever, or one per session.
+        first_bar: Row of each symbol's first bar; ``sessions`` where it has none.
+    """
+
+    open: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+    returns: np.ndarray
+    event_start: np.ndarray
+    event_symbol: np.ndarray
+    event_new: np.ndarray
+    event_old: np.ndarray
+    event_dividend: np.ndarray
+    member: np.ndarray
+    first_bar: np.ndarray
+
+
+class Record(NamedTuple):
+    """What every session left behind. Symbol matrices have one scratch row without detail."""
+
+    totals: np.ndarray
+    positions_value: np.ndarray
+    gross_value: np.ndarray
+    factors: np.ndarray
+    x_single: np.ndarray
+    single_capped: np.ndarray
+    target: np.ndarray
+    desired: np.ndarray
+    decision: np.ndarray
+    quantity: np.ndarray
+    cost: np.ndarray
+    mark: np.ndarray
+    mark_age: np.ndarray
+
+
+SIGMA, LEVERAGE, GROSS_FACTOR, BREAKER_FACTOR = range(4)
+
+
+@njit(cache=True)
+def empty_record(sessions: int, symbols: int, detail: bool) -> Record:
+    """Room for a run of ``sessions``; with ``detail`` also for every symbol of every session."""
+    rows = sessions if detail else 1
+    return Record(
+        np.zeros((sessions, 9), np.int64),
+        np.zeros(sessions, np.int64),
+        np.zeros(sessions, np.int64),
+        np.ones((sessions, 4)),
+        np.zeros((rows, symbols)),
+        np.zeros((rows, symbols), np.bool_),
+        np.zeros((rows, symbols)),
+        np.zeros((rows, symbols), np.int64),
+        np.zeros((rows, symbols), np.int8),
+        np.zeros((rows, symbols), np.int64),
+        np.zeros((rows, symbols), np.int64),
+        np.zeros((rows, symbols)),
+        np.zeros((rows, symbols), np.int64),
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def roll_marks(market: Market, book: Book, until: int) -> None:
+    """Marks and their ages as of the close before row ``until``, from the bars alone (E27)."""
+    for t in range(until):
+        for e in range(market.event_start[t], market.event_start[t + 1]):
+            j = market.event_symbol[e]
+            book.mark[j] /= market.event_new[e] / market.event_old[e]
+        for j in range(book.mark.shape[0]):
+            if np.isnan(market.close[t, j]):
+                book.mark_age[j] += 1
+            else:
+                book.mark[j] = market.close[t, j]
+                book.mark_age[j] = 0
+
+
+@njit(cache=True, error_model="numpy")
+def apply_actions(market: Market, book: Book, t: int, split: np.ndarray, entries: Log) -> None:
+    """E15 and E16 for every action of the session, in order; fills ``split`` with its product."""
+    split[:] = 1.0
+    for e in range(market.event_start[t], market.event_start[t + 1]):
+        j, new, old = market.event_symbol[e], market.event_new[e], market.event_old[e]
+        held = book.quantity[j]
+        cash = 0
+        if new != old:
+            split[j] *= new / old
+            cash += book_split(book, j, new, old, book.mark[j] / split[j])
+        if market.event_dividend[e] != 0.0:
+            cash += book_dividend(book, j, market.event_dividend[e])
+        if held == 0:
+            continue
+        at = entries.count[0]
+        entries.values[at] = market.event_dividend[e]
+        row = entries.rows[at]
+        row[0], row[1], row[2], row[3] = t, j, new, old
+        row[4], row[5] = book.quantity[j] - held, cash
+        entries.count[0] = at + 1
+    for e in range(market.event_start[t], market.event_start[t + 1]):
+        j = market.event_symbol[e]
+        if split[j] != 1.0 and split[j] > 0.0:
+            book.mark[j] /= split[j]
+            split[j] = -split[j]
+    for e in range(market.event_start[t], market.event_start[t + 1]):
+        split[market.event_symbol[e]] = abs(split[market.event_symbol[e]])
+
+
+@njit(cache=True)
+def history_start(market: Market, t: int) -> int:
+    """First row on which a symbol of the session's universe has a bar (E10)."""
+    member = market.member[t if market.member.shape[0] > 1 else 0]
+    first = market.close.shape[0]
+    for j in range(member.shape[0]):
+        if member[j] and market.first_bar[j] < first:
+            first = market.first_bar[j]
+    return first
+
+
+@njit(cache=True, error_model="numpy")
+def size_session(
+    market: Market,
+    weights: np.ndarray,
+    rules: Rules,
+    book: Book,
+    t: int,
+    start: int,
+    target: np.ndarray,
+    x_single: np.ndarray,
+    capped: np.ndarray,
+    factors: np.ndarray,
+) -> None:
+    """E10–E13: today's targets from the strategy's weights; each factor goes to ``factors``."""
+    for j in range(target.shape[0]):
+        target[j] = 0.0 if np.isnan(weights[j]) else weights[j]
+    factors[SIGMA] = np.nan
+    if not np.isnan(rules.target_vol):
+        factors[SIGMA] = portfolio_volatility(
+            target, market.returns, t, start, rules.window, rules.portfolio_lambda
+        )
+    factors[LEVERAGE] = leverage_factor(factors[SIGMA], rules)
+    gross = cap_singles(target, factors[LEVERAGE], rules.single_cap, capped)
+    x_single[:] = target
+    factors[GROSS_FACTOR] = gross_factor(gross, rules.gross_cap)
+    tripped = breaker_trips(
+        book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules
+    )
+    book.totals[TRIPPED] = 1 if tripped else 0
+    factors[BREAKER_FACTOR] = rules.drawdown_scale if tripped else 1.0
+    if factors[GROSS_FACTOR] != 1.0 or factors[BREAKER_FACTOR] != 1.0:
+        for j in range(target.shape[0]):
+            target[j] = target[j] * factors[GROSS_FACTOR] * factors[BREAKER_FACTOR]
+
+
+@njit(cache=True, error_model="numpy")
+def execute(
+    market: Market, rules: Rules, book: Book, t: int, j: int, quantity: int, fills: Log
+) -> int:
+    """E21–E23 and E26 for one order at the open of ``t``; returns the signed shares filled."""
+    if np.isnan(market.open[t, j]):
+        return 0
+    filled = fill_quantity(quantity, market.volume[t, j], rules.max_participation)
+    if filled == 0:
+        return 0
+    price = fill_price(market.open[t, j], filled, rules.slippage_bps)
+    commission = fill_commission(filled, rules)
+    realised = book_fill(book, j, filled, price, commission)
+    at = fills.count[0]
+    row = fills.rows[at]
+    row[0], row[1], row[2], row[3], row[4], row[5] = t, j, filled, price, commission, realised
+    fills.count[0] = at + 1
+    return filled
+
+
+@njit(cache=True)
+def write_order(
+    orders: Log,
+    t: int,
+    j: int,
+    quantity: int,
+    desired: int,
+    held: int,
+    filled: int,
+    code: int,
+    reference: float,
+) -> None:
+    """One row per order, cancelled and cut ones too (E30)."""
+    at = orders.count[0]
+    row = orders.rows[at]
+    row[0], row[1], row[2], row[3] = t, j, quantity, desired
+    row[4], row[5], row[6] = held, filled, code
+    orders.values[at] = reference
+    orders.count[0] = at + 1
+
+
+@njit(cache=True)
+def silent_code(market: Market, book: Book, t: int, j: int, member: bool) -> int:
+    """Why a symbol without a signal is left alone, or 26 where it is closed (E20)."""
+    if np.isnan(book.mark[j]):
+        return 0
+    if t == 0 or np.isnan(market.close[t - 1, j]):
+        return 1
+    if member:
+        return 3
+    return 26 if book.quantity[j] != 0 else 4
+
+
+@njit(cache=True, error_model="numpy")
+def trade_session(
+    market: Market,
+    weights: np.ndarray,
+    target: np.ndarray,
+    split: np.ndarray,
+    rules: Rules,
+    book: Book,
+    t: int,
+    fills: Log,
+    orders: Log,
+    detail: bool,
+    desired_row: np.ndarray,
+    decision: np.ndarray,
+) -> int:
+    """E17–E26 for every symbol; returns a status."""
+    member = market.member[t if market.member.shape[0] > 1 else 0]
+    nav = book.totals[NAV] / 1e4
+    for j in range(target.shape[0]):
+        held = book.quantity[j]
+        leaving = False
+        if np.isnan(weights[j]):
+            code = silent_code(market, book, t, j, member[j])
+            leaving = code == 26
+            if not leaving:
+                decision[j] = code
+                desired_row[j] = held
+                continue
+        reference = market.close[t - 1, j]
+        if split[j] != 1.0:
+            reference /= split[j]
+        wanted = 0.0 if leaving else desired_shares(target[j], nav, reference)
+        if not abs(wanted) <= SHARES_LIMIT:
+            return STATUS_TOO_MANY_SHARES
+        desired = np.int64(wanted)
+        quantity, code = order_for(desired, held, reference, rules)
+        decision[j] = 26 if leaving and quantity != 0 else code
+        desired_row[j] = desired
+        if quantity == 0:
+            continue
+        filled = execute(market, rules, book, t, j, quantity, fills)
+        if detail:
+            write_order(
+                orders, t, j, quantity, desired, held, filled, decision[j], reference
+            )
+    return STATUS_FINE
+
+
+@njit(cache=True, error_model="numpy")
+def mark_session(
+    market: Market, book: Book, t: int, quantity: np.ndarray, cost: np.ndarray,
+    mark: np.ndarray, mark_age: np.ndarray,
+) -> tuple[int, int, float]:
+    """E27: marks at the close; returns net and gross positions value (1/10,000 dollar).
+
+    The third value is the gross value as a float, which cannot wrap around.
+    """
+    net, gross, size = 0, 0, 0.0
+    for j in range(book.quantity.shape[0]):
+        close = market.close[t, j]
+        if np.isnan(close):
+            book.mark_age[j] += 1
+        else:
+            book.mark[j] = close
+            book.mark_age[j] = 0
+        held = book.quantity[j]
+        quantity[j], cost[j] = held, book.cost[j]
+        mark[j], mark_age[j] = book.mark[j], book.mark_age[j]
+        if held != 0:
+            value = held * np.int64(np.rint(book.mark[j] * 1e4))
+            net += value
+            gross += abs(value)
+            size += abs(held * book.mark[j] * 1e4)
+    return net, gross, size
+
+
+@njit(cache=True, error_model="numpy")
+def run_sessions(
+    market: Market,
+    weights: np.ndarray,
+    rules: Rules,
+    book: Book,
+    first: int,
+    last: int,
+    flows: np.ndarray,
+    detail: bool,
+) -> tuple[Book, Record, Log, Log, Log, int, int]:
+    """Run sessions ``first`` … ``last`` (rows of ``market``, both included).
+
+    Args:
+        weights: The strategy's signed weights of every row, NaN = no signal, made from bars
+            before that row.
+        flows: Deposits and withdrawals at the close of each row (1/10,000 dollar).
+
+    Returns:
+        The closing book, the record, fills, orders, corporate-action entries, status and the row
+        at which a status other than ``STATUS_FINE`` arose.
+    """
+    symbols = market.close.shape[1]
+    record = empty_record(last - first + 1, symbols, detail)
+    fills, orders, entries = empty_log(1024, 6), empty_log(1024, 7), empty_log(64, 6)
+    split = np.ones(symbols)
+    start = history_start(market, first)
+    for t in range(first, last + 1):
+        row = t - first
+        at = row if detail else 0
+        events = market.event_start[t + 1] - market.event_start[t]
+        book = with_room(book, symbols)
+        fills, entries = with_space(fills, symbols), with_space(entries, events)
+        if detail:
+            orders = with_space(orders, symbols)
+        apply_actions(market, book, t, split, entries)
+        if market.member.shape[0] > 1:
+            start = history_start(market, t)
+        size_session(
+            market, weights[t], rules, book, t, start, record.target[at], record.x_single[at],
+            record.single_capped[at], record.factors[row],
+        )
+        status = trade_session(
+            market, weights[t], record.target[at], split, rules, book, t, fills, orders, detail,
+            record.desired[at], record.decision[at],
+        )
+        net, gross, size = mark_session(
+            market, book, t, record.quantity[at], record.cost[at], record.mark[at],
+            record.mark_age[at],
+        )
+        if status == STATUS_FINE and not size + abs(float(book.totals[CASH])) < _NAV_LIMIT:
+            status = STATUS_TOO_MUCH_MONEY
+        if status == STATUS_FINE and not book_flow(book, book.totals[CASH] + net, flows[t]):
+            status = STATUS_WITHDRAWAL
+        if status != STATUS_FINE:
+            return book, record, fills, orders, entries, status, t
+        book.totals[NAV] = book.totals[CASH] + net
+        book.totals[PEAK] = max(book.totals[PEAK], book.totals[NAV])
+        record.totals[row] = book.totals
+        record.positions_value[row] = net
+        record.gross_value[row] = gross
+    return book, record, fills, orders, entries, STATUS_FINE, last

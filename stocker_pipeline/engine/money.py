@@ -1,0 +1,94 @@
+"""Exact integer money: rounding half-even without ever passing through a float.
+
+Money is int64 in 1/10,000 dollar. Only the two conversions *into* money (a price, a commission)
+touch a float, and those follow the order of operations that the fill rules prescribe.
+"""
+
+from decimal import Decimal
+
+import numpy as np
+from numba import njit
+
+E4 = 10_000
+MONEY_LIMIT_E4 = 4_000_000_000_000_000_000
+"""No sum of money in the book may pass this (400 trillion dollars); int64 ends at 9.2e18."""
+
+_WIDE = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+_TOP = np.uint64(63)
+_ONE = np.uint64(1)
+_ZERO = np.uint64(0)
+
+
+def to_e4(amount: Decimal | float | int) -> int:
+    """Dollars as integer 1/10,000 dollars, half-even; exact for a Decimal or an int."""
+    return int((Decimal(str(amount)) * E4).to_integral_value(rounding="ROUND_HALF_EVEN"))
+
+
+def from_e4(amount_e4: int) -> Decimal:
+    """Integer 1/10,000 dollars as a Decimal with four places."""
+    return (Decimal(int(amount_e4)) / E4).quantize(Decimal("0.0001"))
+
+
+@njit(cache=True, error_model="numpy")
+def round_half_even(numerator: int, denominator: int) -> int:
+    """``numerator / denominator`` to the nearest integer, ties to even, for 0 <= n and 0 < d."""
+    quotient = numerator // denominator
+    twice = 2 * (numerator - quotient * denominator)
+    if twice > denominator or (twice == denominator and quotient & 1):
+        quotient += 1
+    return quotient
+
+
+@njit(cache=True, error_model="numpy")
+def _wide_share(whole: int, part: int, total: int) -> int:
+    """``whole * part / total`` half-even through a 128-bit product; all arguments positive."""
+    a, b, d = np.uint64(whole), np.uint64(part), np.uint64(total)
+    a_low, a_high, b_low, b_high = a & _LOW, a >> _WIDE, b & _LOW, b >> _WIDE
+    low_low, low_high = a_low * b_low, a_low * b_high
+    high_low, high_high = a_high * b_low, a_high * b_high
+    middle = (low_low >> _WIDE) + (low_high & _LOW) + (high_low & _LOW)
+    low = (low_low & _LOW) | (middle << _WIDE)
+    high = high_high + (low_high >> _WIDE) + (high_low >> _WIDE) + (middle >> _WIDE)
+    remainder, quotient = _ZERO, _ZERO
+    for step in range(128):
+        bit = (high >> _TOP) & _ONE
+        high = (high << _ONE) | (low >> _TOP)
+        low = low << _ONE
+        remainder = (remainder << _ONE) | bit
+        quotient = quotient << _ONE
+        if remainder >= d:
+            remainder -= d
+            quotient |= _ONE
+    if remainder > d - remainder or (remainder == d - remainder and (quotient & _ONE) == _ONE):
+        quotient += _ONE
+    return np.int64(quotient)
+
+
+@njit(cache=True, error_model="numpy")
+def share_of(whole: int, part: int, total: int) -> int:
+    """``whole * part / total`` rounded half-even, exactly, for any int64.
+
+    Args:
+        whole: Money, of either sign.
+        part: Non-negative.
+        total: Positive.
+    """
+    sign = -1 if whole < 0 else 1
+    size = abs(whole)
+    if part < 2_000_000_000 and total < 2_000_000_000:
+        # size = a·total + b keeps every product inside int64.
+        a = size // total
+        b = size - a * total
+        return sign * (a * part + _half_even_with_parity(b * part, total, a * part))
+    return sign * _wide_share(size, part, total)
+
+
+@njit(cache=True, error_model="numpy")
+def _half_even_with_parity(numerator: int, denominator: int, offset: int) -> int:
+    """Round n/d so that ``offset`` + result is even on a tie."""
+    quotient = numerator // denominator
+    twice = 2 * (numerator - quotient * denominator)
+    if twice > denominator or (twice == denominator and (quotient + offset) & 1):
+        quotient += 1
+    return quotient

@@ -1,0 +1,84 @@
+"""From targets to orders (ENGINE E17–E20), and the code that says why there is one or none."""
+
+import enum
+
+import numpy as np
+from numba import njit
+
+from stocker_pipeline.engine.rules import Rules
+
+
+class Decision(enum.IntEnum):
+    """What was decided for one symbol and session. Codes below 20 order nothing."""
+
+    NOT_LISTED = 0
+    NO_PREVIOUS_BAR = 1
+    SHORT_HISTORY = 2
+    NO_FORECAST = 3
+    NOT_IN_UNIVERSE = 4
+    AT_TARGET = 10
+    WITHIN_BUFFER = 11
+    BELOW_MIN_NOTIONAL = 12
+    OPEN = 20
+    INCREASE = 21
+    REDUCE = 22
+    CLOSE = 23
+    FLIP = 24
+    FLIP_CLOSE_FIRST = 25
+    LEFT_UNIVERSE = 26
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for a reader who has never seen the code."""
+        return _MEANING[self]
+
+
+_MEANING = {
+    Decision.NOT_LISTED: "the symbol has no bar yet",
+    Decision.NO_PREVIOUS_BAR: "no bar at the previous session; a position held is kept",
+    Decision.SHORT_HISTORY: "fewer own bars than the strategy's look-back; a position is kept",
+    Decision.NO_FORECAST: "the strategy gave no forecast for the symbol; a position is kept",
+    Decision.NOT_IN_UNIVERSE: "the symbol is not in the universe and not held",
+    Decision.AT_TARGET: "the position already equals the target",
+    Decision.WITHIN_BUFFER: "the change is within the no-trade buffer",
+    Decision.BELOW_MIN_NOTIONAL: "the change is worth less than min_notional",
+    Decision.OPEN: "a new position",
+    Decision.INCREASE: "the target is larger than the position",
+    Decision.REDUCE: "the target is smaller than the position",
+    Decision.CLOSE: "the target is zero",
+    Decision.FLIP: "the target is on the other side; one order crosses zero",
+    Decision.FLIP_CLOSE_FIRST: "the target is on the other side; this order only closes",
+    Decision.LEFT_UNIVERSE: "the symbol left the universe; the position is closed",
+}
+
+_OPEN, _INCREASE, _REDUCE, _CLOSE = 20, 21, 22, 23
+_FLIP, _FLIP_CLOSE_FIRST = 24, 25
+SHARES_LIMIT = 1.0e12
+"""A target of more shares than this is refused: share counts times prices must fit int64."""
+
+
+@njit(cache=True, error_model="numpy")
+def desired_shares(target: float, nav: float, reference: float) -> float:
+    """E17: ``trunc(x·NAV/ref)``, the product first; 0 for a book worth nothing."""
+    return np.trunc(target * nav / reference) if nav > 0.0 else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def order_for(desired: int, held: int, reference: float, rules: Rules) -> tuple[int, int]:
+    """E18 and E19: the signed order and its Decision code; the order is 0 where there is none."""
+    delta = desired - held
+    if delta == 0:
+        return 0, 10
+    opposite = (desired > 0 and held < 0) or (desired < 0 and held > 0)
+    largest = max(abs(desired), abs(held))
+    if desired != 0 and not opposite and abs(delta) <= rules.buffer * largest:
+        return 0, 11
+    if abs(delta * reference) < rules.min_notional:
+        return 0, 12
+    if opposite:
+        return (-held, _FLIP_CLOSE_FIRST) if rules.two_step else (delta, _FLIP)
+    if held == 0:
+        return delta, _OPEN
+    if desired == 0:
+        return delta, _CLOSE
+    return delta, _INCREASE if abs(desired) > abs(held) else _REDUCE

@@ -1,0 +1,33 @@
+"""The numbers the kernels need, without their names' history: one flat tuple of scalars."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class Rules(NamedTuple):
+    """Parameters of E10–E23 as plain scalars; NaN stands for null where null is allowed."""
+
+    window: int
+    target_vol: float
+    portfolio_lambda: float
+    max_leverage: float
+    single_cap: float
+    gross_cap: float
+    drawdown_trip: float
+    drawdown_recover: float
+    drawdown_scale: float
+    buffer: float
+    min_notional: float
+    slippage_bps: float
+    commission_per_order: float
+    commission_per_share: float
+    max_participation: float
+    two_step: bool
+
+
+@njit(cache=True)
+def finite_or(value: float, otherwise: float) -> float:
+    """``value``, or ``otherwise`` where it is NaN (null)."""
+    return otherwise if np.isnan(value) else value

@@ -1,0 +1,233 @@
+"""Momentum and volatility of every symbol on its own bars (ENGINE E4, E6–E8).
+
+Everything runs on the *own* axis: row k of a matrix is a symbol's k-th bar, so a gap in one symbol
+never shifts another, and all symbols of a row are computed side by side.
+
+The exponentially weighted window is summed without a truncated recursion. Returns are cut into
+blocks of the window's length; a window is then the tail of one block plus the head of the next,
+and both are running sums of non-negative terms. Nothing is ever subtracted, so a window of
+constant prices has a volatility of exactly zero.
+"""
+
+import numpy as np
+from numba import njit
+
+ANNUAL_SESSIONS = 252.0
+MOMENTUM_EPSILON = 1e-12
+_SERIES_LIMIT = 0.1
+"""Up to here the series of ``atanh`` below is exact to the last bit or two; beyond, ``log``."""
+
+
+@njit(cache=True, error_model="numpy")
+def total_return_index(
+    close: np.ndarray,
+    event_start: np.ndarray,
+    event_symbol: np.ndarray,
+    event_split: np.ndarray,
+    event_dividend: np.ndarray,
+) -> np.ndarray:
+    """Total-return series of E4, 1.0 at the first bar, NaN where there is no bar.
+
+    Args:
+        close: Raw closes ``[sessions, symbols]``, NaN = no bar.
+        event_start: Offsets of the events of each session, ``[sessions + 1]``.
+        event_symbol, event_split, event_dividend: Corporate actions in order of effect.
+    """
+    sessions, symbols = close.shape
+    index = np.empty((sessions, symbols))
+    last = np.full(symbols, np.nan)
+    level = np.ones(symbols)
+    split = np.ones(symbols)
+    dividend = np.zeros(symbols)
+    for t in range(sessions):
+        for e in range(event_start[t], event_start[t + 1]):
+            j = event_symbol[e]
+            split[j] *= event_split[e]
+            dividend[j] = dividend[j] / event_split[e] + event_dividend[e]
+        for j in range(symbols):
+            price = close[t, j]
+            if np.isnan(price):
+                index[t, j] = np.nan
+                continue
+            if not np.isnan(last[j]):
+                level[j] *= split[j] * (price + dividend[j]) / last[j]
+            index[t, j] = level[j]
+            last[j] = price
+            split[j] = 1.0
+            dividend[j] = 0.0
+    return index
+
+
+@njit(cache=True, error_model="numpy")
+def bar_counts(index: np.ndarray) -> np.ndarray:
+    """Number of own bars up to and including each session, ``[sessions, symbols]`` int32."""
+    sessions, symbols = index.shape
+    counts = np.zeros((sessions, symbols), np.int32)
+    for t in range(sessions):
+        for j in range(symbols):
+            before = counts[t - 1, j] if t else 0
+            counts[t, j] = before + (0 if np.isnan(index[t, j]) else 1)
+    return counts
+
+
+def is_dense(index: np.ndarray) -> bool:
+    """Whether every symbol has a bar on every session, so that own rows are session rows."""
+    return not bool(np.isnan(index.sum()))
+
+
+@njit(cache=True, error_model="numpy")
+def compress(index: np.ndarray) -> np.ndarray:
+    """Session rows to own rows: every symbol's bars moved up without holes, NaN below."""
+    sessions, symbols = index.shape
+    own = np.full((sessions, symbols), np.nan)
+    filled = np.zeros(symbols, np.int64)
+    for t in range(sessions):
+        for j in range(symbols):
+            if not np.isnan(index[t, j]):
+                own[filled[j], j] = index[t, j]
+                filled[j] += 1
+    return own
+
+
+@njit(cache=True, error_model="numpy")
+def expand(own: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Own rows back to session rows; NaN on a session without a bar."""
+    sessions, symbols = own.shape
+    out = np.full((sessions, symbols), np.nan)
+    for t in range(sessions):
+        for j in range(symbols):
+            before = counts[t - 1, j] if t else 0
+            if counts[t, j] > before:
+                out[t, j] = own[counts[t, j] - 1, j]
+    return out
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> None:
+    """``ln(new/old)`` of a row: 2·atanh((new − old)/(new + old)), by its series when it is small."""
+    largest = 0.0
+    for j in range(new.shape[0]):
+        u = (new[j] - old[j]) / (new[j] + old[j])
+        s = u * u
+        series = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s * (1 / 19))))
+        series = 1 + s * (1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * series))))
+        out[j] = 2.0 * u * series
+        largest = max(largest, abs(u))
+    if largest > _SERIES_LIMIT:
+        for j in range(new.shape[0]):
+            if abs(new[j] - old[j]) > _SERIES_LIMIT * (new[j] + old[j]):
+                out[j] = np.log(new[j] / old[j])
+
+
+@njit(cache=True, error_model="numpy")
+def log_returns(index: np.ndarray) -> np.ndarray:
+    """Log return on each session against the symbol's own previous bar; 0 where either is missing.
+
+    The vector ``r`` of E10, ``[sessions, symbols]``.
+    """
+    sessions, symbols = index.shape
+    out = np.zeros((sessions, symbols))
+    last = np.full(symbols, np.nan)
+    for t in range(sessions):
+        _log_ratio_row(index[t], last, out[t])
+        for j in range(symbols):
+            if np.isnan(out[t, j]):
+                out[t, j] = 0.0
+            if not np.isnan(index[t, j]):
+                last[j] = index[t, j]
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _decay_weights(decay: float, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Powers λ^i and, at n, the annualising factor 252/Σ_{i<n} λ^i."""
+    powers = np.empty(length + 1)
+    scale = np.empty(length + 1)
+    powers[0] = 1.0
+    scale[0] = np.nan
+    total = 0.0
+    for i in range(length):
+        total += powers[i]
+        powers[i + 1] = powers[i] * decay
+        scale[i + 1] = ANNUAL_SESSIONS / total
+    return powers, scale
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _volatility_row(
+    head: np.ndarray,
+    squares: np.ndarray,
+    tail: np.ndarray,
+    carry: float,
+    decay: float,
+    scale: float,
+    volatility: np.ndarray,
+) -> None:
+    for j in range(head.shape[0]):
+        head[j] = decay * head[j] + squares[j]
+        volatility[j] = np.sqrt((head[j] + carry * tail[j]) * scale)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _close_block(block: np.ndarray, powers: np.ndarray) -> None:
+    """Squares of a full block → in place, for every row, the decayed sum from it to the end."""
+    length, symbols = block.shape
+    for k in range(length - 2, -1, -1):
+        weight = powers[length - 1 - k]
+        for j in range(symbols):
+            block[k, j] = weight * block[k, j] + block[k + 1, j]
+
+
+@njit(cache=True, error_model="numpy")
+def momentum_and_volatility(
+    own: np.ndarray, lookback: int, window: int, decay: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Momentum (E7) and annualised EWMA volatility (E8) as of each own bar.
+
+    Args:
+        own: Total-return series on own rows, ``[bars, symbols]``.
+        lookback: Bars between the two prices of momentum.
+        window: Values of the series in the window; volatility sums up to ``window − 1`` returns.
+        decay: λ of the weights, in (0, 1].
+
+    Returns:
+        ``momentum`` (fraction) and ``volatility`` (per year), NaN before ``lookback + 1`` bars.
+    """
+    bars, symbols = own.shape
+    length = window - 1
+    powers, scale = _decay_weights(decay, length)
+    momentum = np.empty((bars, symbols))
+    volatility = np.empty((bars, symbols))
+    # Slot k holds this block's square once row k has passed, until then the last block's tail sum.
+    block = np.zeros((length + 1, symbols))
+    head = np.zeros(symbols)
+    row = np.empty(symbols)
+    for i in range(bars):
+        if i < lookback:
+            momentum[i] = np.nan
+        else:
+            for j in range(symbols):
+                momentum[i, j] = own[i, j] / own[i - lookback, j] - 1.0
+        if i == 0:
+            volatility[i] = np.nan
+            continue
+        slot = (i - 1) % length
+        if slot == 0:
+            head[:] = 0.0
+        _log_ratio_row(own[i], own[i - 1], row)
+        for j in range(symbols):
+            block[slot, j] = row[j] * row[j]
+        _volatility_row(
+            head,
+            block[slot],
+            block[slot + 1],
+            powers[slot + 1],
+            decay,
+            scale[min(i, length)],
+            volatility[i],
+        )
+        if slot == length - 1:
+            _close_block(block[:length], powers)
+        if i < lookback:
+            volatility[i] = np.nan
+    return momentum, volatility

@@ -1,0 +1,187 @@
+"""Run a strategy's weights over a range of sessions, from an opening book to a closing one.
+
+The only caller of the kernel, and the whole of what backtest, paper and live share. Knows arrays
+and values; does not know where they come from or where they go.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.domain.portfolio import PortfolioParameters
+from stocker_pipeline.engine.book import (
+    CASH,
+    CASH_IN_LIEU,
+    COMMISSIONS,
+    DIVIDENDS,
+    FLOWS,
+    NAV,
+    PEAK,
+    REALISED,
+    TRIPPED,
+    Book,
+    append_lot,
+    empty_book,
+)
+from stocker_pipeline.engine.kernel import (
+    STATUS_FINE,
+    STATUS_TOO_MANY_SHARES,
+    STATUS_WITHDRAWAL,
+    Record,
+    roll_marks,
+    run_sessions,
+)
+from stocker_pipeline.engine.log import Log
+from stocker_pipeline.engine.panel import Panel
+from stocker_pipeline.engine.rules import Rules
+
+
+@dataclass(frozen=True)
+class Lot:
+    """Shares bought together; negative quantity and cost for a short. Cost in 1/10,000 dollar."""
+
+    symbol: str
+    quantity: int
+    cost_e4: int
+
+
+@dataclass(frozen=True)
+class OpeningBook:
+    """What a range of sessions starts from: totals in 1/10,000 dollar, and lots oldest first."""
+
+    initial_e4: int
+    cash_e4: int
+    nav_e4: int
+    peak_e4: int
+    realised_e4: int = 0
+    dividends_e4: int = 0
+    cash_in_lieu_e4: int = 0
+    commissions_e4: int = 0
+    flows_e4: int = 0
+    tripped: bool = False
+    lots: tuple[Lot, ...] = ()
+
+    @classmethod
+    def of_cash(cls, initial_e4: int) -> "OpeningBook":
+        """E29: cash only."""
+        return cls(initial_e4, initial_e4, initial_e4, initial_e4)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a range of sessions left behind, as the kernels wrote it.
+
+    Attributes:
+        first, last: Rows of the panel, both included.
+        record: Numbers of every session.
+        fills, orders, entries: Logs; see ``engine.log`` for their columns.
+        book: The closing book.
+    """
+
+    panel: Panel
+    first: int
+    last: int
+    opening: OpeningBook
+    record: Record
+    fills: Log
+    orders: Log
+    entries: Log
+    book: Book = field(repr=False)
+
+
+def rules_of(parameters: PortfolioParameters, window: int) -> Rules:
+    """Parameters as the kernels want them: null becomes NaN."""
+
+    def number(value: float | None) -> float:
+        return float("nan") if value is None else float(value)
+
+    return Rules(
+        window=window,
+        target_vol=number(parameters.target_vol),
+        portfolio_lambda=number(parameters.portfolio_lambda),
+        max_leverage=number(parameters.max_leverage),
+        single_cap=parameters.single_cap,
+        gross_cap=parameters.gross_cap,
+        drawdown_trip=parameters.drawdown_trip,
+        drawdown_recover=number(parameters.drawdown_recover),
+        drawdown_scale=parameters.drawdown_scale,
+        buffer=parameters.buffer,
+        min_notional=parameters.min_notional,
+        slippage_bps=parameters.slippage_bps,
+        commission_per_order=parameters.commission_per_order,
+        commission_per_share=parameters.commission_per_share,
+        max_participation=number(parameters.max_participation),
+        two_step=parameters.flips == "two_step",
+    )
+
+
+def simulate(
+    panel: Panel,
+    weights: np.ndarray,
+    rules: Rules,
+    opening: OpeningBook,
+    *,
+    first: int,
+    last: int,
+    flows_e4: Mapping[int, int] | None = None,
+    detail: bool = True,
+) -> Run:
+    """Run rows ``first`` … ``last`` of a panel.
+
+    Args:
+        weights: ``[sessions, symbols]``, the strategy's weights of each row, NaN = no signal.
+        flows_e4: Deposits (+) and withdrawals (−) by row.
+        detail: Whether to keep every symbol's numbers of every session, and the orders.
+
+    Raises:
+        ConfigurationRefused: A withdrawal takes all there is, or sizes no longer fit the book.
+    """
+    flows = np.zeros(len(panel.sessions), np.int64)
+    for row, amount in (flows_e4 or {}).items():
+        flows[row] += amount
+    book = _opened(panel, opening, first)
+    closing, record, fills, orders, entries, status, row = run_sessions(
+        panel.market, weights, _typed(rules), book, first, last, flows, detail
+    )
+    if status != STATUS_FINE:
+        raise _stopped(status, str(panel.sessions[row]), int(flows[row]))
+    return Run(panel, first, last, opening, record, fills, orders, entries, closing)
+
+
+def _typed(rules: Rules) -> Rules:
+    """The same rules with one type per field, so that the kernel is compiled once."""
+    kinds = Rules.__annotations__
+    return Rules(**{name: kinds[name](value) for name, value in rules._asdict().items()})
+
+
+def _opened(panel: Panel, opening: OpeningBook, first: int) -> Book:
+    book = empty_book(len(panel.symbols), opening.initial_e4, 2 * len(opening.lots) + 64)
+    totals = book.totals
+    totals[CASH], totals[NAV], totals[PEAK] = opening.cash_e4, opening.nav_e4, opening.peak_e4
+    totals[REALISED], totals[DIVIDENDS] = opening.realised_e4, opening.dividends_e4
+    totals[CASH_IN_LIEU], totals[COMMISSIONS] = opening.cash_in_lieu_e4, opening.commissions_e4
+    totals[FLOWS], totals[TRIPPED] = opening.flows_e4, int(opening.tripped)
+    column = {symbol: j for j, symbol in enumerate(panel.symbols)}
+    for lot in opening.lots:
+        append_lot(book, column[lot.symbol], lot.quantity, lot.cost_e4)
+    roll_marks(panel.market, book, first)
+    return book
+
+
+def _stopped(status: int, session: str, flow: int) -> ConfigurationRefused:
+    if status == STATUS_WITHDRAWAL:
+        return ConfigurationRefused(
+            "a withdrawal that leaves a net asset value above 0",
+            f"{-flow / 1e4:,.4f} dollars at the close of {session}",
+            where="flows",
+            remedy="Withdraw less.",
+        )
+    what = "shares in one position" if status == STATUS_TOO_MANY_SHARES else "dollars in the book"
+    return ConfigurationRefused(
+        "fewer than 1e12 shares in one position and 4e14 dollars in the book",
+        f"more {what} at {session}",
+        where="the engine",
+        remedy="Check the prices of that session, lower initial_capital or the leverage caps.",
+    )

@@ -1,0 +1,112 @@
+"""From a strategy's weights to capped targets (ENGINE E9–E13). One session at a time.
+
+Each function does one step in place and returns its factor, so that the chain can be printed.
+"""
+
+import numpy as np
+from numba import njit
+
+from stocker_pipeline.engine.rules import Rules
+
+VOLATILITY_FLOOR = 1e-8
+"""A symbol less volatile than this per year has no inverse volatility: it is not moving at all."""
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc"})
+def inverse_volatility_weights(
+    momentum: np.ndarray, volatility: np.ndarray, epsilon: float, weights: np.ndarray
+) -> None:
+    """E9: ``direction · (1/vol)/Σ(1/vol)`` over symbols with a signal, NaN for the others."""
+    total = 0.0
+    for j in range(momentum.shape[0]):
+        inverse = 1.0 / volatility[j] if volatility[j] > VOLATILITY_FLOOR else 0.0
+        weights[j] = inverse
+        total += inverse
+    scale = 1.0 / total if total > 0.0 else 0.0
+    for j in range(momentum.shape[0]):
+        weight = weights[j] * scale
+        signed = weight if momentum[j] > epsilon else -weight
+        weights[j] = np.nan if np.isnan(volatility[j]) else signed
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _projected(weights: np.ndarray, returns: np.ndarray) -> float:
+    total = 0.0
+    for j in range(weights.shape[0]):
+        total += weights[j] * returns[j]
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def portfolio_volatility(
+    weights: np.ndarray, returns: np.ndarray, session: int, first: int, window: int, decay: float
+) -> float:
+    """σ_p of E10: annualised EWMA volatility of today's weights over past returns.
+
+    Args:
+        weights: Signed fractions of NAV, 0 where there is no signal, ``[symbols]``.
+        returns: Log returns ``[sessions, symbols]``, 0 where a symbol did not move.
+        session: The session to size for; only rows before it are read.
+        first: First session on which any symbol of the universe has a bar.
+        window: Values in the strategy's window; up to ``window − 1`` returns are used.
+        decay: λc of the weights.
+    """
+    count = min(window - 1, session - first)
+    if count <= 0:
+        return 0.0
+    total, norm, weight = 0.0, 0.0, 1.0
+    for i in range(count):
+        projected = _projected(weights, returns[session - 1 - i])
+        total += weight * projected * projected
+        norm += weight
+        weight *= decay
+    return np.sqrt(252.0 * total / norm)
+
+
+@njit(cache=True, error_model="numpy")
+def leverage_factor(sigma: float, rules: Rules) -> float:
+    """k of E10: ``min(target_vol/σ_p, max_leverage)``; 0 where the book would not move at all."""
+    if np.isnan(rules.target_vol):
+        return 1.0
+    if not sigma > 0.0:
+        return 0.0
+    return min(rules.target_vol / sigma, rules.max_leverage)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc"})
+def cap_singles(weights: np.ndarray, factor: float, cap: float, capped: np.ndarray) -> float:
+    """E10's scaling and E11: ``clip(factor·x, ±cap)`` in place; returns Σ|x| after it.
+
+    ``weights`` holds no NaN; ``capped`` is set where the cap changed the number.
+    """
+    gross = 0.0
+    for j in range(weights.shape[0]):
+        scaled = factor * weights[j]
+        clipped = min(max(scaled, -cap), cap)
+        capped[j] = clipped != scaled
+        weights[j] = clipped
+        gross += abs(clipped)
+    return gross
+
+
+@njit(cache=True, error_model="numpy")
+def gross_factor(gross: float, cap: float) -> float:
+    """E12: what every weight is multiplied by so that Σ|x| stays within the gross cap."""
+    return cap / gross if gross > cap else 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def breaker_trips(nav: int, peak: int, tripped_before: bool, rules: Rules) -> bool:
+    """E13: the drawdown breaker with memory, on the previous close's NAV and peak."""
+    drawdown = drawdown_of(nav, peak)
+    if drawdown > rules.drawdown_trip:
+        return True
+    if np.isnan(rules.drawdown_recover):
+        return False
+    return tripped_before and drawdown >= rules.drawdown_recover
+
+
+@njit(cache=True, error_model="numpy")
+def drawdown_of(nav: int, peak: int) -> float:
+    """``(peak − nav)/peak``, a fraction ≥ 0."""
+    return (peak - nav) / peak

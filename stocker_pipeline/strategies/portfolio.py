@@ -1,0 +1,171 @@
+"""A portfolio: a strategy, its universe, its capital and its parameters, checked as one.
+
+The model behind a portfolio's YAML. Its JSON schema names the strategies that exist and refuses,
+key by key, what the chosen strategy's parameters do not allow.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.domain.portfolio import PortfolioParameters, Symbol, bounded
+from stocker_pipeline.strategies.base import Strategy
+from stocker_pipeline.strategies.registry import strategies
+
+CAPITAL_CEILING_USD = 1e12
+
+
+class Portfolio(BaseModel):
+    """What is run: which rule, on which symbols, with how much money."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    strategy: str = Field(description="Name of a registered strategy.")
+    universe: Annotated[list[Symbol], Field(min_length=1)] = Field(
+        description="Symbols the strategy may hold, in any order, each once."
+    )
+    initial_capital: Annotated[float, bounded(gt=0, le=CAPITAL_CEILING_USD)] = Field(
+        100_000.0, description="Cash at the portfolio's first session, in dollars."
+    )
+    description: str = Field("", description="One sentence for the asset graph.")
+    parameters: SerializeAsAny[PortfolioParameters] = Field(
+        default_factory=PortfolioParameters,
+        validate_default=True,
+        description="The strategy's parameters; those left out have its defaults.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parameters_of_the_strategy(cls, data: Any) -> Any:
+        """Read ``parameters`` as the chosen strategy's own model."""
+        if not isinstance(data, Mapping):
+            return data
+        known = strategies()
+        name = data.get("strategy")
+        given = data.get("parameters")
+        if name not in known or isinstance(given, PortfolioParameters):
+            return data
+        return {**data, "parameters": known[name].Parameters.model_validate(given or {})}
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategy_is_registered(cls, value: str) -> str:
+        if value not in strategies():
+            raise ValueError(f"strategy was {value!r}: wanted one of {', '.join(strategies())}")
+        return value
+
+    @field_validator("universe")
+    @classmethod
+    def _symbols_once(cls, value: list[str]) -> list[str]:
+        twice = sorted({symbol for symbol in value if value.count(symbol) > 1})
+        if twice:
+            raise ValueError(f"universe names {', '.join(twice)} more than once")
+        return sorted(value)
+
+    @model_validator(mode="after")
+    def _weights_are_in_the_universe(self) -> Self:
+        outside = sorted(set(getattr(self.parameters, "weights", {})) - set(self.universe))
+        if outside:
+            raise ValueError(
+                f"parameters.weights names {', '.join(outside)}, not in the universe "
+                f"{', '.join(self.universe)}: add them to it or leave them out"
+            )
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """One branch per strategy, so that an error names the key inside ``parameters``."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        known = strategies()
+        schema["properties"]["strategy"]["enum"] = list(known)
+        schema["properties"]["parameters"] = {
+            "type": "object",
+            "description": schema["properties"]["parameters"].get("description", ""),
+        }
+        schema["allOf"] = [
+            {
+                "if": {"properties": {"strategy": {"const": name}}, "required": ["strategy"]},
+                "then": {
+                    "properties": {"parameters": _inlined(strategy.Parameters.model_json_schema())}
+                },
+            }
+            for name, strategy in known.items()
+        ]
+        return schema
+
+    def rule(self) -> Strategy[Any]:
+        """The strategy with this portfolio's parameters."""
+        return strategies()[self.strategy](self.parameters)
+
+    def with_overrides(
+        self, parameters: Mapping[str, Any], *, initial_capital: float | None = None, where: str
+    ) -> "Portfolio":
+        """The same portfolio with some numbers replaced, checked like a YAML of its own.
+
+        Raises:
+            ConfigurationRefused: An unknown name, or a value out of its bounds.
+        """
+        data = self.model_dump()
+        data["parameters"] = {**data["parameters"], **parameters}
+        if initial_capital is not None:
+            data["initial_capital"] = initial_capital
+        return portfolio_from(data, where=where)
+
+
+def portfolio_from(data: Mapping[str, Any], *, where: str) -> Portfolio:
+    """A checked portfolio from plain data.
+
+    Raises:
+        ConfigurationRefused: Names key, value and bound of everything that is wrong.
+    """
+    try:
+        return Portfolio.model_validate(dict(data))
+    except ValidationError as error:
+        raise _refusal(error, data, where) from None
+
+
+def _refusal(error: ValidationError, data: Mapping[str, Any], where: str) -> ConfigurationRefused:
+    """Pydantic's findings as one error of ours."""
+    wanted, received = [], []
+    known = strategies().get(str(data.get("strategy")))
+    for finding in error.errors(include_url=False):
+        key = ".".join(str(part) for part in finding["loc"]) or "the whole"
+        message = finding["msg"].removeprefix("Value error, ")
+        if finding["type"] == "extra_forbidden" and known is not None:
+            message = f"one of the parameters {', '.join(known.Parameters.model_fields)}"
+        wanted.append(f"{key}: {message}")
+        value = finding["input"]
+        received.append(f"{key} = {value!r}" if not isinstance(value, dict | BaseModel) else key)
+    return ConfigurationRefused(
+        "; ".join(wanted), "; ".join(received), where=where, remedy="Nothing was changed."
+    )
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without its ``$defs``: a branch of another schema cannot carry its own."""
+    definitions = schema.pop("$defs", {})
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolve(definitions[node["$ref"].rsplit("/", 1)[1]])
+            return {key: resolve(value) for key, value in node.items()}
+        return [resolve(item) for item in node] if isinstance(node, list) else node
+
+    resolved: dict[str, Any] = resolve(schema)
+    return resolved

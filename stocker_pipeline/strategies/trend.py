@@ -1,0 +1,136 @@
+"""Trend following on inverse-volatility weights (ENGINE E6–E9).
+
+``trend`` adds a volatility target, a no-trade buffer and a breaker with memory. ``trend_literal``
+is the arithmetic of the first design, kept for comparison.
+"""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+from numba import njit
+from pydantic import Field, model_validator
+
+from stocker_pipeline.domain.portfolio import Decay, PortfolioParameters, bounded
+from stocker_pipeline.engine.history import PriceHistory, PriceWindow
+from stocker_pipeline.engine.signals import MOMENTUM_EPSILON, expand, momentum_and_volatility
+from stocker_pipeline.engine.sizing import inverse_volatility_weights
+from stocker_pipeline.strategies.base import Forecast, Strategy
+
+
+class TrendParameters(PortfolioParameters):
+    """Look-back and volatility estimate, beside what every portfolio has."""
+
+    lookback: Annotated[int, bounded(ge=1, le=5040)] = Field(
+        126, description="Bars between the two prices of momentum."
+    )
+    window: Annotated[int, bounded(ge=2, le=10080)] = Field(
+        252, description="Bars in the window; at least lookback + 1."
+    )
+    ewma_lambda: Decay = Field(
+        0.94, description="Decay per bar of the weights in a symbol's volatility."
+    )
+
+    @model_validator(mode="after")
+    def _window_holds_lookback(self) -> Self:
+        if self.window < self.lookback + 1:
+            raise ValueError(
+                f"window was {self.window}: it must be at least lookback + 1 = {self.lookback + 1}"
+            )
+        return self
+
+
+class TrendLiteralParameters(TrendParameters):
+    """The first design's numbers: no volatility target, no buffer, no memory, adjusted prices."""
+
+    target_vol: Annotated[float, bounded(gt=0, le=10)] | None = Field(
+        None, description="Volatility the book is scaled to, per year as a fraction; null = no scaling."
+    )
+    drawdown_recover: Annotated[float, bounded(ge=0, le=1)] | None = Field(
+        None,
+        description="Drawdown below which a tripped breaker recovers, a fraction; null = no memory.",
+    )
+    buffer: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"minimum": 1}})] = Field(
+        0.0, description="No order for a change of at most this fraction of the position; 0 = off."
+    )
+    price_basis: Literal["raw", "adjusted"] = Field(
+        "adjusted", description="Prices for money: raw as traded, or adjusted for comparison only."
+    )
+    flips: Literal["two_step", "single"] = Field(
+        "single", description="Whether an order may cross zero (single) or closes first (two_step)."
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def _weights_by_session(
+    momentum: np.ndarray, volatility: np.ndarray, member: np.ndarray, first: int, last: int
+) -> np.ndarray:
+    """Weights of each session from the signals as of the session before."""
+    sessions, symbols = momentum.shape
+    weights = np.empty((sessions, symbols))
+    weights[:first] = np.nan
+    weights[last + 1 :] = np.nan
+    allowed = np.empty(symbols)
+    for t in range(first, last + 1):
+        if t == 0:
+            weights[0] = np.nan
+            continue
+        row = member[t if member.shape[0] > 1 else 0]
+        for j in range(symbols):
+            allowed[j] = volatility[t - 1, j] if row[j] else np.nan
+        inverse_volatility_weights(momentum[t - 1], allowed, MOMENTUM_EPSILON, weights[t])
+    return weights
+
+
+class Trend(Strategy[TrendParameters]):
+    """Long what rose over the look-back, short what fell, in equal shares of risk."""
+
+    name: ClassVar[str] = "trend"
+    Parameters: ClassVar[type[PortfolioParameters]] = TrendParameters
+
+    @property
+    def window_bars(self) -> int:
+        return self.parameters.window
+
+    @property
+    def required_bars(self) -> int:
+        return self.parameters.lookback + 1
+
+    def forecast(self, window: PriceWindow) -> Forecast:
+        """E7–E9 for one session, from the window alone."""
+        bars = np.where(window.bars >= self.required_bars, window.bars, 0)
+        momentum, volatility = self._signals(window.values, bars)
+        weights = np.empty(len(bars))
+        inverse_volatility_weights(momentum, volatility, MOMENTUM_EPSILON, weights)
+        return Forecast(weights, momentum, volatility)
+
+    def forecast_range(self, history: PriceHistory) -> Forecast:
+        """The same for a whole range at once; see ``engine.signals`` for how."""
+        parameters = self.parameters
+        momentum, volatility = momentum_and_volatility(
+            history.own, parameters.lookback, parameters.window, parameters.ewma_lambda
+        )
+        if not history.dense:
+            momentum = expand(momentum, history.counts)
+            volatility = expand(volatility, history.counts)
+        weights = _weights_by_session(
+            momentum, volatility, history.member, history.first, history.last
+        )
+        return Forecast(weights, momentum, volatility)
+
+    def _signals(self, values: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parameters = self.parameters
+        momentum, volatility = np.full(len(bars), np.nan), np.full(len(bars), np.nan)
+        for j in np.flatnonzero(bars):
+            series = values[len(values) - bars[j] :, j]
+            squares = np.log(series[1:] / series[:-1])[::-1] ** 2
+            decay = parameters.ewma_lambda ** np.arange(len(squares))
+            momentum[j] = series[-1] / series[-1 - parameters.lookback] - 1.0
+            volatility[j] = np.sqrt(252.0 * (decay @ squares) / decay.sum())
+        return momentum, volatility
+
+
+class TrendLiteral(Trend):
+    """``trend`` with the parameters of the first design."""
+
+    name: ClassVar[str] = "trend_literal"
+    Parameters: ClassVar[type[PortfolioParameters]] = TrendLiteralParameters
