@@ -70,6 +70,7 @@ class Record(NamedTuple):
 
     totals: np.ndarray
     positions_value: np.ndarray
+    positions_cost: np.ndarray
     gross_value: np.ndarray
     factors: np.ndarray
     x_single: np.ndarray
@@ -92,6 +93,7 @@ def empty_record(sessions: int, symbols: int, detail: bool) -> Record:
     rows = sessions if detail else 1
     return Record(
         np.zeros((sessions, 9), np.int64),
+        np.zeros(sessions, np.int64),
         np.zeros(sessions, np.int64),
         np.zeros(sessions, np.int64),
         np.ones((sessions, 4)),
@@ -387,5 +389,6 @@ def run_sessions(
         book.totals[PEAK] = max(book.totals[PEAK], book.totals[NAV])
         record.totals[row] = book.totals
         record.positions_value[row] = net
+        record.positions_cost[row] = book.cost.sum()
         record.gross_value[row] = gross
     return book, record, fills, orders, entries, STATUS_FINE, last

@@ -147,7 +147,27 @@ def simulate(
     )
     if status != STATUS_FINE:
         raise _stopped(status, str(panel.sessions[row]), int(flows[row]))
-    return Run(panel, first, last, opening, record, fills, orders, entries, closing)
+    run = Run(panel, first, last, opening, record, fills, orders, entries, closing)
+    _assert_identity(run)
+    return run
+
+
+def _assert_identity(run: Run) -> None:
+    """E28, in integers, after every session: what there is equals where it came from."""
+    totals, record = run.record.totals, run.record
+    sources = (
+        run.opening.initial_e4
+        + totals[:, [FLOWS, REALISED, DIVIDENDS, CASH_IN_LIEU]].sum(axis=1)
+        + (record.positions_value - record.positions_cost)
+        - totals[:, COMMISSIONS]
+    )
+    broken = np.flatnonzero(totals[:, NAV] != sources)
+    if len(broken):
+        session = run.panel.sessions[run.first + broken[0]]
+        raise RuntimeError(
+            f"the book of {session} does not balance: NAV {totals[broken[0], NAV]} is not "
+            f"{sources[broken[0]]} (1/10,000 dollar), the sum of where it came from"
+        )
 
 
 def _typed(rules: Rules) -> Rules:

@@ -1,0 +1,45 @@
+"""The only door into the asset graph."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from stocker_pipeline.orchestration.resources import (
+    LakeResource,
+    MarketDataResource,
+    OverridesResource,
+)
+from stocker_pipeline.settings import PROJECT_ROOT, Settings
+
+
+def build_definitions(
+    *, settings: Settings | None = None, overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Everything under ``defs``, with resources bound for one environment.
+
+    Args:
+        settings: Where state lives; None = from the environment.
+        overrides: Resource key → resource, in place of the bound one.
+    """
+    chosen = settings or Settings()
+    resources: dict[str, Any] = {
+        "lake": LakeResource(root=chosen.lake_root),
+        "provider": MarketDataResource(provider=chosen.provider),
+        "overrides": OverridesResource(),
+    } | dict(overrides or {})
+    loaded = dg.load_from_defs_folder(path_within_project=PROJECT_ROOT / "stocker_pipeline")
+    return dg.Definitions.merge(
+        loaded,
+        dg.Definitions(
+            resources=resources,
+            # The chain is one process: an executor that forks would pay seconds of import a step.
+            executor=dg.in_process_executor,
+        ),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``dagster dev``, ``dg`` and the code location load."""
+    return build_definitions()

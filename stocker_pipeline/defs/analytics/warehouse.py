@@ -1,0 +1,62 @@
+"""dbt models as assets below the chain: staging and marts on DuckDB over the lake."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.settings import PROJECT_ROOT, Settings
+from stocker_pipeline.stages.portfolios import portfolio_names
+
+PROJECT = DbtProject(PROJECT_ROOT / "dbt_project", profiles_dir=PROJECT_ROOT / "dbt_project")
+if not PROJECT.manifest_path.exists():
+    # A fresh clone has no manifest yet, and every reader of the definitions needs one.
+    PROJECT.preparer.prepare(PROJECT)
+PROJECT.prepare_if_dev()
+
+_PRODUCER = {"snapshots": "portfolio_snapshot", "fills": "fills"}
+"""Source table → the asset of every portfolio that writes it."""
+
+
+class _LakeTranslator(DagsterDbtTranslator):
+    """A source of the lake depends on the asset of *every* portfolio that writes it."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        sources = [
+            manifest["sources"][parent]["name"]
+            for parent in manifest.get("parent_map", {}).get(unique_id, ())
+            if parent.startswith("source.")
+        ]
+        models = [dep for dep in spec.deps if dep.asset_key.path[0] != "lake"]
+        written = [
+            dg.AssetDep([portfolio, _PRODUCER[source]])
+            for source in sources
+            for portfolio in portfolio_names()
+        ]
+        return spec.replace_attributes(deps=[*models, *written], group_name="warehouse")
+
+
+@dg.definitions
+def warehouse() -> dg.Definitions:
+    """All models in one step, under a pool of one: DuckDB takes one writer."""
+
+    @dbt_assets(
+        manifest=PROJECT.manifest_path,
+        project=PROJECT,
+        dagster_dbt_translator=_LakeTranslator(),
+        pool="warehouse",
+    )
+    def models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[Any]:
+        lake.ensure_tables()
+        places = {"lake": lake.root, "warehouse": str(Settings().warehouse)}
+        yield from dbt.cli(["build", "--vars", json.dumps(places)], context=context).stream()
+
+    return dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(PROJECT)})

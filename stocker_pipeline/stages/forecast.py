@@ -1,0 +1,97 @@
+"""Signals: what the strategy thinks, from prices up to the session before."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from stocker_pipeline.domain.portfolio import PortfolioParameters
+from stocker_pipeline.engine.history import PriceHistory
+from stocker_pipeline.engine.panel import Panel
+from stocker_pipeline.engine.tables import signals_table
+from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, SIGNALS
+from stocker_pipeline.stages.books import Opening
+from stocker_pipeline.stages.market import panel_from_lake, refuse_sessions_without_bars
+from stocker_pipeline.strategies.base import Forecast, Strategy
+from stocker_pipeline.strategies.portfolio import Portfolio
+
+
+@dataclass(frozen=True)
+class Forecasted:
+    """What a forecast of a range left behind."""
+
+    signals: int
+    silent: Mapping[str, int]
+    read: Mapping[str, int]
+    version: int
+
+
+def signal_parameters(portfolio: Portfolio) -> dict[str, Any]:
+    """The parameters that signals depend on: the strategy's own, the basis and the universe."""
+    sizing_only = set(PortfolioParameters.model_fields) - {"price_basis"}
+    own = portfolio.parameters.model_dump(mode="json", exclude=sizing_only)
+    return {"strategy": portfolio.strategy, "universe": portfolio.universe, **own}
+
+
+def parameters_hash(parameters: Mapping[str, Any]) -> str:
+    """Twelve hex digits that change when a parameter does."""
+    text = json.dumps(parameters, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def forecast_rows(
+    rule: Strategy[Any], panel: Panel, *, first: int, last: int, book_start: int
+) -> tuple[Forecast, pa.Table]:
+    """Weights of rows ``first`` … ``last`` of a panel, and the same as a table."""
+    history = PriceHistory(
+        panel.symbols, panel.index, panel.market.member, first, last, book_start
+    )
+    forecast = rule.forecast_range(history)
+    table = signals_table(
+        panel,
+        forecast.weights,
+        forecast.momentum,
+        forecast.volatility,
+        first=first,
+        last=last,
+        window_bars=rule.window_bars,
+        required_bars=rule.required_bars,
+    )
+    return forecast, table
+
+
+def forecast(
+    lake: Lake, name: str, portfolio: Portfolio, opening: Opening, first: date, last: date
+) -> Forecasted:
+    """Compute and store the signals of ``first`` … ``last``; other sessions keep theirs.
+
+    Raises:
+        InputRefused: A session of the range has no bar at all.
+    """
+    read = lake.versions((BARS, CORPORATE_ACTIONS))
+    panel = panel_from_lake(lake, portfolio, last)
+    refuse_sessions_without_bars(panel, first, last)
+    rule = portfolio.rule()
+    _, rows = forecast_rows(
+        rule,
+        panel,
+        first=panel.row_of(first),
+        last=panel.row_of(last),
+        book_start=panel.row_of(opening.book_start),
+    )
+    digest = parameters_hash(signal_parameters(portfolio))
+    stamped = rows.append_column("parameters_hash", pa.array([digest] * rows.num_rows))
+    version = lake.replace(SIGNALS, stamped, first=first, last=last, portfolio=name)
+    reasons = rows["reason"].drop_null().value_counts().to_pylist()
+    silent = {item["values"]: item["counts"] for item in reasons}
+    return Forecasted(
+        signals=rows.num_rows - rows["reason"].drop_null().length(),
+        silent=dict(sorted(silent.items())),
+        read=read,
+        version=version,
+    )
