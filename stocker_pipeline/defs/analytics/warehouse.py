@@ -1,7 +1,9 @@
 """dbt models as assets below the chain: staging and marts on DuckDB over the lake."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,10 +14,22 @@ from stocker_pipeline.settings import PROJECT_ROOT, Settings
 from stocker_pipeline.stages.portfolios import portfolio_names
 
 PROJECT = DbtProject(PROJECT_ROOT / "dbt_project", profiles_dir=PROJECT_ROOT / "dbt_project")
-if not PROJECT.manifest_path.exists():
-    # A fresh clone has no manifest yet, and every reader of the definitions needs one.
-    PROJECT.preparer.prepare(PROJECT)
-PROJECT.prepare_if_dev()
+_DBT = str(Path(sys.executable).with_name("dbt"))
+"""The dbt beside this Python; a PATH may have none, or another one."""
+
+
+def _parse_if_stale() -> None:
+    """Every reader of the definitions needs a manifest that is as new as the models."""
+    sources = [path for path in PROJECT.project_dir.glob("**/*") if path.suffix in {".sql", ".yml"}]
+    ours = [path for path in sources if PROJECT.target_path not in path.parts]
+    newest = max(path.stat().st_mtime for path in ours)
+    manifest = PROJECT.manifest_path
+    if not manifest.exists() or manifest.stat().st_mtime < newest:
+        dbt = DbtCliResource(PROJECT, dbt_executable=_DBT)
+        dbt.cli(["parse", "--quiet"], target_path=manifest.parent).wait()
+
+
+_parse_if_stale()
 
 _PRODUCER = {"snapshots": "portfolio_snapshot", "fills": "fills"}
 """Source table → the asset of every portfolio that writes it."""
@@ -59,4 +73,4 @@ def warehouse() -> dg.Definitions:
         places = {"lake": lake.root, "warehouse": str(Settings().warehouse)}
         yield from dbt.cli(["build", "--vars", json.dumps(places)], context=context).stream()
 
-    return dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(PROJECT)})
+    return dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(PROJECT, dbt_executable=_DBT)})

@@ -1,0 +1,76 @@
+# One command each; `make check` is what CI runs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/dev/null && echo python3.13 || \
+	(command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12) || \
+	(command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11) || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export STOCKER_HOME ?= $(CURDIR)/.stocker
+export DAGSTER_HOME ?= $(STOCKER_HOME)/dagster
+
+.PHONY: help setup demo test slow check format ui clean bench bench-engine bench-backfill lock
+
+help: ## Show the commands.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+# Installs when the lock or the project file changed. `base` is enough for the demo.
+$(VENV)/.base: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 11) <= v < (3, 14), "Stocker needs Python 3.11 to 3.13; found " + sys.version.split()[0] + " (set PYTHON=...)"'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .; fi
+	@$(BIN)/python -m stocker_pipeline.engine.warm_up
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[dev]'; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'; fi
+	@touch $@
+
+setup: $(VENV)/.base ## Make .venv with the pinned dependencies.
+
+demo: $(VENV)/.base ## Ingest the sample market, backtest ten years and more, write the tear sheet.
+	@$(BIN)/stocker demo
+
+test: $(VENV)/.dev ## Run the whole test suite.
+	@$(BIN)/python -m pytest -q
+
+slow: $(VENV)/.dev ## Run the longer tests too.
+	@$(BIN)/python -m pytest -q -m 'slow or not slow'
+
+check: $(VENV)/.dev ## Everything CI runs: format, lint, types, imports, definitions, tests.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dg check yaml
+	$(BIN)/dg check defs
+	$(BIN)/dagster definitions validate -w workspace.yaml
+	$(BIN)/python -m pytest -q
+
+format: $(VENV)/.dev ## Format and fix what can be fixed.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+ui: $(VENV)/.base ## The Dagster UI and daemon on http://127.0.0.1:3000 (stop with Ctrl-C).
+	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $${STOCKER_UI_PORT:-3000}
+
+bench: bench-engine bench-backfill ## All benchmarks (long; not in CI).
+
+bench-engine: $(VENV)/.dev ## The engine against vectorbt, bt, backtrader and zipline-reloaded.
+	$(BIN)/python -m benchmarks.engine
+
+bench-backfill: $(VENV)/.dev ## A backfill through Dagster, stock against batched event storage.
+	$(BIN)/python -m benchmarks.event_storage
+
+lock: ## Resolve requirements.lock anew for every supported Python.
+	uv pip compile --universal --python-version 3.11 --extra dev --no-header --no-annotate pyproject.toml -o requirements.lock
+
+clean: ## Remove everything that was made: environment, state, caches.
+	rm -rf $(VENV) $(STOCKER_HOME) dbt_project/target dbt_project/logs .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,361 @@
+"""The command ``stocker``. Parses, calls a stage or a run, prints; decides nothing.
+
+Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 input refused, 4 configuration refused,
+5 the book refuses the request. With ``--json`` the answer is one JSON document on standard output.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stocker_pipeline.domain.errors import InputRefused, StockerError
+from stocker_pipeline.settings import PROJECT_ROOT, Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+bars_app = typer.Typer(no_args_is_help=True, help="Bars in the lake.")
+app.add_typer(bars_app, name="bars")
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
+Capital = Annotated[float | None, typer.Option(help="Cash at the first session, dollars.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter.")
+]
+
+
+def main() -> None:
+    """Entry point: an error of ours is a sentence and an exit code, not a traceback."""
+    try:
+        app()
+    except StockerError as error:
+        err.print(f"[bold red]refused[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+@app.command()
+def simulate(
+    bars: Annotated[Path, typer.Option(help="Parquet or CSV of bars.")],
+    portfolio: Annotated[str, typer.Option(help="Portfolio, strategy or YAML file.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    actions: Annotated[Path | None, typer.Option(help="Parquet or CSV of actions.")] = None,
+    start: Day = None,
+    end: Day = None,
+    initial_capital: Capital = None,
+    assignments: Assignments = None,
+    universe: Annotated[str | None, typer.Option(help="Symbols, comma-separated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a backtest from files to files: the same engine, without Dagster and the lake."""
+    from stocker_pipeline.analytics.metrics import performance_metrics
+    from stocker_pipeline.analytics.wording import metrics_values
+    from stocker_pipeline.stages.portfolios import parsed_overrides
+    from stocker_pipeline.stages.report import record_of
+    from stocker_pipeline.stages.simulate import Request, simulate_files, write_simulation
+
+    result = simulate_files(
+        Request(
+            bars=bars,
+            actions=actions,
+            portfolio=portfolio,
+            start=_day(start, "--start"),
+            end=_day(end, "--end"),
+            initial_capital=initial_capital,
+            universe=tuple(part.strip() for part in universe.split(",")) if universe else None,
+            parameters=parsed_overrides(assignments or []),
+        )
+    )
+    record = record_of(result.portfolio, result.tables, result.bars, result.actions)
+    metrics = performance_metrics(record)
+    written = write_simulation(result.tables, metrics_values(metrics), out_dir)
+    if as_json:
+        _print_json({"metrics": metrics_values(metrics), "written": [str(p) for p in written]})
+    else:
+        _print_metrics(metrics, f"{portfolio}, {record.sessions[0]} to {record.sessions[-1]}")
+        out.print(f"{len(written)} files in {out_dir}", soft_wrap=True)
+
+
+@app.command()
+def ingest(start: Day = None, end: Day = None, as_json: AsJson = False) -> None:
+    """Bring bars and corporate actions of the configured provider into the lake."""
+    from stocker_pipeline.orchestration import runs
+
+    settings = Settings()
+    sessions = _provider_range(start, end)
+    outcome = _run(settings, runs.MARKET_ASSETS, sessions, {}, "ingesting", quiet=as_json)
+    _finish(outcome, {"sessions": _range_json(sessions)}, as_json)
+
+
+@app.command()
+def backtest(
+    portfolio: str,
+    start: Day = None,
+    end: Day = None,
+    initial_capital: Capital = None,
+    assignments: Assignments = None,
+    output: Annotated[Path | None, typer.Option(help="Tear sheet to write.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--continue", help="Continue the book instead of a new one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Backfill a portfolio as one Dagster run; a new book begins at --start."""
+    from stocker_pipeline.orchestration import runs
+    from stocker_pipeline.stages.portfolios import named_portfolio, parsed_overrides
+
+    settings, shipped = Settings(), named_portfolio(portfolio)
+    parameters = parsed_overrides(assignments or [])
+    effective = shipped.with_overrides(
+        parameters, initial_capital=initial_capital, where="--set and --initial-capital"
+    )
+    sessions = _lake_range(settings, shipped.universe, start, end)
+    overrides: dict[str, Any] = {"parameters": parameters, "restart": not resume}
+    if initial_capital is not None:
+        overrides["initial_capital"] = initial_capital
+    outcome = _run(
+        settings, runs.portfolio_assets(portfolio), sessions, overrides,
+        f"trading {portfolio}", quiet=as_json,
+    )
+    if not outcome.success:
+        _finish(outcome, {}, as_json)
+    target = output or settings.reports / f"{portfolio}.html"
+    _write_and_print(settings, portfolio, effective, target, as_json, run_id=outcome.run_id)
+
+
+@app.command()
+def report(
+    portfolio: str,
+    output: Annotated[Path | None, typer.Option(help="Tear sheet to write.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the tear sheet of what a portfolio has done so far."""
+    from stocker_pipeline.stages.portfolios import named_portfolio
+
+    settings = Settings()
+    target = output or settings.reports / f"{portfolio}.html"
+    _write_and_print(settings, portfolio, named_portfolio(portfolio), target, as_json)
+
+
+@app.command()
+def sessions(
+    start: Annotated[str, typer.Argument(metavar="START")],
+    end: Annotated[str, typer.Argument(metavar="END")],
+    as_json: AsJson = False,
+) -> None:
+    """List the exchange's sessions between two dates, with half days."""
+    from stocker_pipeline.domain.session import SessionCalendar, parsed_date
+
+    first, last = parsed_date(start, where="START"), parsed_date(end, where="END")
+    calendar = SessionCalendar.between(first, last)
+    rows = [
+        {
+            "session": str(day),
+            "half_day": calendar.is_half_day(day),
+            "closes_at": calendar.closes_at(day).isoformat(),
+        }
+        for day in calendar.sessions(first, last).tolist()
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        out.print(f"{row['session']}{'  half day' if row['half_day'] else ''}")
+    out.print(f"{len(rows)} sessions")
+
+
+@app.command()
+def demo() -> None:
+    """Ingest the sample market, backtest the shipped portfolios, build marts and tear sheets."""
+    from stocker_pipeline.orchestration import runs
+    from stocker_pipeline.stages.portfolios import named_portfolio
+
+    settings, began = Settings(), time.monotonic()
+    sessions = _provider_range(None, None)
+    name = "trend_backtest"
+    assets = (*runs.MARKET_ASSETS, *runs.portfolio_assets(name))
+    steps: list[tuple[Any, Any, str]] = [
+        (assets, sessions, f"{name}: bars to snapshots, one run"),
+        (runs.portfolio_assets("buy_and_hold_backtest"), sessions, "buy_and_hold_backtest"),
+        (None, None, "dbt marts"),
+    ]
+    with _opened(settings) as (definitions, opened):
+        for chosen, covered, label in steps:
+            keys = chosen or runs.warehouse_assets(definitions)
+            overrides = {"restart": True} if covered else {}
+            with _progress(label, quiet=False):
+                outcome = runs.run_assets(
+                    definitions, opened, keys, sessions=covered, overrides=overrides
+                )
+            if not outcome.success:
+                _finish(outcome, {}, as_json=False)
+    for portfolio in ("buy_and_hold_backtest", name):
+        target = settings.reports / f"{portfolio}.html"
+        _write_and_print(
+            settings, portfolio, named_portfolio(portfolio), target, False,
+            quiet=portfolio != name,
+        )
+    out.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
+    out.print("  [bold]make ui[/]   the Dagster UI on http://127.0.0.1:3000", soft_wrap=True)
+
+
+@bars_app.command("export")
+def export_bars(
+    bars: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    actions: Annotated[Path, typer.Option(help="Parquet file to write.")],
+) -> None:
+    """Write the lake's bars and actions as the files that `simulate` reads."""
+    import pyarrow.parquet as pq
+
+    from stocker_pipeline.lake.lake import Lake
+    from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
+
+    lake = Lake(Settings().lake_root)
+    for dataset, path in ((BARS, bars), (CORPORATE_ACTIONS, actions)):
+        table = lake.read(dataset).drop_columns("source")
+        pq.write_table(table, path)
+        out.print(f"{table.num_rows:,} rows in {path}", soft_wrap=True)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Any, Any]]:
+    """Definitions and the Dagster instance; both take seconds to import."""
+    with _progress("opening Dagster", quiet=False):
+        from stocker_pipeline.orchestration import runs
+
+        runs.prepare_dagster_home(settings)
+        from stocker_pipeline.definitions import build_definitions
+
+        definitions = build_definitions(settings=settings)
+    with runs.instance(settings) as opened:
+        yield definitions, opened
+
+
+def _run(
+    settings: Settings,
+    assets: Any,
+    sessions: tuple[date, date],
+    overrides: dict[str, Any],
+    label: str,
+    *,
+    quiet: bool,
+) -> Any:
+    from stocker_pipeline.orchestration import runs
+
+    with _opened(settings) as (definitions, opened), _progress(label, quiet=quiet):
+        return runs.run_assets(definitions, opened, assets, sessions=sessions, overrides=overrides)
+
+
+@contextmanager
+def _progress(label: str, *, quiet: bool) -> Iterator[None]:
+    """A spinner while something runs, and its time afterwards; on standard error."""
+    began = time.monotonic()
+    if quiet:
+        yield
+        return
+    with err.status(label):
+        yield
+    err.print(f"  {label}  [dim]{time.monotonic() - began:.1f} s[/]")
+
+
+def _finish(outcome: Any, answer: dict[str, Any], as_json: bool) -> None:
+    """Print how a run ended; leave with 1, or with the refusal's own code, where it failed."""
+    if as_json:
+        _print_json({"run_id": outcome.run_id, "success": outcome.success, **answer})
+    if outcome.success:
+        if not as_json:
+            out.print(f"run {outcome.run_id} succeeded")
+        return
+    err.print(f"[bold red]failed[/] {_escaped(str(outcome.error))}", soft_wrap=True)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _write_and_print(
+    settings: Settings,
+    name: str,
+    portfolio: Any,
+    target: Path,
+    as_json: bool,
+    *,
+    run_id: str | None = None,
+    quiet: bool = False,
+) -> None:
+    from stocker_pipeline.analytics.wording import metrics_values
+    from stocker_pipeline.lake.lake import Lake
+    from stocker_pipeline.stages.report import report_from_lake, write_report
+
+    made = report_from_lake(Lake(settings.lake_root), name, portfolio)
+    page, numbers = write_report(made, target)
+    if as_json:
+        answer = {"report": str(page), "metrics_file": str(numbers), "run_id": run_id}
+        _print_json(answer | {"metrics": metrics_values(made.metrics)})
+    elif not quiet:
+        _print_metrics(made.metrics, f"{name}: {made.facts['sessions']}")
+        out.print(f"tear sheet  {_shown(page)}", soft_wrap=True)
+
+
+def _provider_range(start: str | None, end: str | None) -> tuple[date, date]:
+    from stocker_pipeline.gateways.market_data.sample import FIRST_SESSION, LAST_SESSION
+
+    return _day(start, "--start") or FIRST_SESSION, _day(end, "--end") or LAST_SESSION
+
+
+def _lake_range(
+    settings: Settings, universe: list[str], start: str | None, end: str | None
+) -> tuple[date, date]:
+    """The range asked for; what is left open is what the lake has."""
+    import pyarrow.compute as pc
+
+    from stocker_pipeline.lake.lake import Lake
+    from stocker_pipeline.lake.schemas import BARS
+
+    known = Lake(settings.lake_root).read(BARS, symbols=universe, columns=["session"])["session"]
+    if len(known) == 0:
+        raise InputRefused(
+            f"bars of {', '.join(universe)}", "none", where="the lake",
+            remedy="Run stocker ingest first.",
+        )
+    return (
+        _day(start, "--start") or pc.min(known).as_py(),
+        _day(end, "--end") or pc.max(known).as_py(),
+    )
+
+
+def _day(text: str | None, where: str) -> date | None:
+    from stocker_pipeline.domain.session import parsed_date
+
+    return None if text is None else parsed_date(text, where=where)
+
+
+def _range_json(sessions: tuple[date, date]) -> dict[str, str]:
+    return {"start": str(sessions[0]), "end": str(sessions[1])}
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def _print_metrics(metrics: Any, title: str) -> None:
+    from stocker_pipeline.analytics.wording import metrics_table
+
+    table = Table("", "", title=title, title_justify="left", show_header=False, box=None)
+    for row in metrics_table(metrics):
+        table.add_row(row.label, row.value)
+    out.print(table)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(PROJECT_ROOT)) if path.is_relative_to(PROJECT_ROOT) else str(path)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")

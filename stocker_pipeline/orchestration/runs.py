@@ -1,0 +1,107 @@
+"""One Dagster run over a range of sessions, from the command line, in this process.
+
+The run goes to the same instance that the UI shows.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from stocker_pipeline.settings import PROJECT_ROOT, Settings
+
+MARKET_ASSETS = (dg.AssetKey("raw_bars"), dg.AssetKey("corporate_actions"))
+WAREHOUSE_GROUP = "warehouse"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        error: The error of the first step that failed, as text; None where all went well.
+    """
+
+    run_id: str
+    success: bool
+    error: BaseException | None
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Dagster's directory with this project's dagster.yaml, and the variable that points to it."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "dagster.yaml", home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+@contextmanager
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The project's Dagster instance."""
+    prepare_dagster_home(settings)
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as opened:
+        yield opened
+
+
+def portfolio_assets(name: str) -> tuple[dg.AssetKey, ...]:
+    """The chain of one portfolio."""
+    from stocker_pipeline.orchestration.portfolio_component import BOOK_ASSETS
+
+    return tuple(dg.AssetKey([name, asset]) for asset in ("signals", *BOOK_ASSETS))
+
+
+def run_assets(
+    definitions: dg.Definitions,
+    opened: dg.DagsterInstance,
+    assets: Sequence[dg.AssetKey],
+    *,
+    sessions: tuple[date, date] | None,
+    overrides: Mapping[str, Any] | None = None,
+) -> RunOutcome:
+    """Materialise ``assets``, over a range of partitions where there is one, as one run."""
+    tags = {}
+    if sessions is not None:
+        tags = {
+            ASSET_PARTITION_RANGE_START_TAG: sessions[0].isoformat(),
+            ASSET_PARTITION_RANGE_END_TAG: sessions[1].isoformat(),
+        }
+    config = {"resources": {"overrides": {"config": dict(overrides)}}} if overrides else {}
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        run_config=config,
+        instance=opened,
+        asset_selection=list(assets),
+        tags=tags,
+        raise_on_error=False,
+    )
+    return RunOutcome(result.run_id, result.success, _first_error(result))
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> BaseException | None:
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data.error
+            cause = failure.cause if failure is not None else None
+            shown = cause or failure
+            return RuntimeError(shown.message.strip() if shown else "the step failed")
+    return None
+
+
+def warehouse_assets(definitions: dg.Definitions) -> tuple[dg.AssetKey, ...]:
+    """Every dbt model."""
+    graph = definitions.resolve_asset_graph()
+    return tuple(
+        key for key in graph.executable_asset_keys if graph.get(key).group_name == WAREHOUSE_GROUP
+    )
