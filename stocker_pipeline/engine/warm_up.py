@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from stocker_pipeline.domain.portfolio import PortfolioParameters
-from stocker_pipeline.engine.kernel import Market
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.replay import lots_from
 from stocker_pipeline.engine.signals import (
@@ -28,9 +27,7 @@ def warm_up() -> None:
     own = compress(panel.index)
     momentum, _ = momentum_and_volatility(own, 2, 4, 0.94)
     expand(momentum, bar_counts(panel.index))
-    weights = np.full(panel.index.shape, 1 / 3)
-    market: Market = panel.market
-    assert market.close.shape == weights.shape
+    weights = np.where(np.isnan(np.roll(panel.index, 1, axis=0)), np.nan, 1 / 3)
     rules = rules_of(PortfolioParameters(), 4)
     for detail in (True, False):
         simulate(panel, weights, rules, OpeningBook.of_cash(10**9), first=1, last=5, detail=detail)

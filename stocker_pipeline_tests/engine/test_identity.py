@@ -1,0 +1,152 @@
+"""The book balances after every session of any market (ENGINE E28), as a property."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stocker_pipeline.engine.book import CASH, NAV, PEAK
+from stocker_pipeline.engine.money import from_e4
+from stocker_pipeline.engine.panel import panel_from_tables
+from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
+from stocker_pipeline.engine.tables import e4_array, fills_table, positions_table, snapshots_table
+from stocker_pipeline_tests.engine.builders import FIRST_DAY, free_of_charge, sessions_from
+
+SYMBOLS = ("A", "B", "C")
+
+
+@st.composite
+def markets(draw: st.DrawFn):
+    """Bars with gaps, splits, dividends, costs, flows and wild weights."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows = draw(st.integers(3, 40))
+    sessions = sessions_from(FIRST_DAY, rows)
+    shape = (rows, len(SYMBOLS))
+    close = np.round(np.exp(generator.normal(2, 1.5, shape)), 2) + 0.01
+    seen = generator.random(shape) > draw(st.sampled_from([0.0, 0.1, 0.5]))
+    seen[0, 0] = True
+    at, column = np.nonzero(seen)
+    bars = pa.table(
+        {
+            "symbol": np.array(SYMBOLS)[column],
+            "session": sessions[at],
+            "open": (close * generator.uniform(0.8, 1.2, shape)).round(2)[at, column] + 0.01,
+            "close": close[at, column],
+            "volume": generator.integers(0, 10_000, len(at)).astype(float),
+        }
+    )
+    ratios = np.array([1.0, 1.0, 2.0, 1.5, 0.125, 0.1, 3.0, 1 / 3, 1.000, 7.0])
+    happens = np.argwhere(generator.random(shape) < 0.2)
+    actions = pa.table(
+        {
+            "symbol": np.array(SYMBOLS)[happens[:, 1]],
+            "session": sessions[happens[:, 0]],
+            "split": generator.choice(ratios, len(happens)),
+            "dividend": np.where(generator.random(len(happens)) < 0.5, 0.0, 0.1234567),
+        }
+    )
+    panel = panel_from_tables(
+        bars, actions, sessions=sessions, universe=SYMBOLS, price_basis="raw", with_returns=True
+    )
+    weights = generator.normal(0, draw(st.sampled_from([0.2, 1.0])), shape)
+    weights[1:][np.isnan(panel.market.close[:-1])] = np.nan
+    weights[0] = np.nan
+    flows = {row: int(generator.integers(0, 10**7)) for row in range(1, rows, 5)}
+    return panel, weights, flows
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    markets(),
+    st.sampled_from([None, 0.1]),
+    st.sampled_from([None, 0.05]),
+    st.sampled_from(["single", "two_step"]),
+    st.booleans(),
+)
+def test_nav_is_where_it_came_from_and_fills_explain_positions(
+    world, target_vol, participation, flips, costs
+):
+    panel, weights, flows = world
+    parameters = free_of_charge(
+        target_vol=target_vol,
+        max_participation=participation,
+        flips=flips,
+        slippage_bps=5.0 if costs else 0.0,
+        commission_per_order=1.0 if costs else 0.0,
+        commission_per_share=0.0035 if costs else 0.0,
+        drawdown_trip=0.1,
+        drawdown_recover=0.05,
+        buffer=0.1 if costs else 0.0,
+    )
+    last = len(panel.sessions) - 1
+    result = simulate(
+        panel, weights, rules_of(parameters, 20), OpeningBook.of_cash(10**9), first=1, last=last,
+        flows_e4=flows,
+    )
+    snapshots = {
+        name: e4_array(column)
+        for name, column in zip(
+            snapshots_table(result).column_names, snapshots_table(result).columns, strict=True
+        )
+        if pa.types.is_decimal(column.type)
+    }
+    assert (
+        snapshots["nav"]
+        == snapshots["initial_capital"]
+        + snapshots["flows"]
+        + snapshots["realised"]
+        + snapshots["unrealised"]
+        + snapshots["dividends"]
+        + snapshots["cash_in_lieu"]
+        - snapshots["commissions"]
+    ).all()
+    assert (snapshots["nav"] == snapshots["cash"] + snapshots["positions_value"]).all()
+    assert (snapshots["peak_nav"] >= snapshots["nav"]).all()
+    positions = positions_table(result)
+    assert from_e4(int(e4_array(positions["market_value"]).sum())) == from_e4(
+        int(snapshots["positions_value"].sum())
+    )
+    assert sum(e4_array(fills_table(result)["commission"])) == snapshots["commissions"][-1]
+    assert result.book.totals[NAV] == snapshots["nav"][-1]
+    assert result.book.totals[PEAK] == snapshots["peak_nav"][-1]
+    assert result.book.totals[CASH] == snapshots["cash"][-1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(markets(), st.integers(2, 30))
+def test_a_range_in_two_parts_is_the_range_in_one(world, cut):
+    """Book, totals and lots at the cut are all that the second part needs."""
+    panel, weights, _ = world
+    last = len(panel.sessions) - 1
+    cut = min(cut, last - 1)
+    rules = rules_of(free_of_charge(slippage_bps=5.0, commission_per_order=1.0), 20)
+    whole = simulate(panel, weights, rules, OpeningBook.of_cash(10**9), first=1, last=last)
+    before = simulate(panel, weights, rules, OpeningBook.of_cash(10**9), first=1, last=cut)
+    after = simulate(panel, weights, rules, carried(before), first=cut + 1, last=last)
+    assert np.array_equal(whole.record.totals[cut:], after.record.totals)
+    assert np.array_equal(whole.record.quantity[cut:], after.record.quantity)
+    assert np.array_equal(whole.record.cost[cut:], after.record.cost)
+
+
+def carried(run):
+    """The closing book of a run, by way of the facts it left behind."""
+    from stocker_pipeline.engine.replay import lots_from
+
+    fills, _ = run.fills.used()
+    entries, _ = run.entries.used()
+    lots, realised = lots_from(fills[:, :4], entries[:, :4], run.panel.symbols)
+    totals = run.book.totals
+    assert realised == totals[1]
+    return OpeningBook(
+        initial_e4=run.opening.initial_e4,
+        cash_e4=int(totals[CASH]),
+        nav_e4=int(totals[NAV]),
+        peak_e4=int(totals[PEAK]),
+        realised_e4=int(totals[1]),
+        dividends_e4=int(totals[2]),
+        cash_in_lieu_e4=int(totals[3]),
+        commissions_e4=int(totals[4]),
+        flows_e4=int(totals[5]),
+        tripped=bool(totals[8]),
+        lots=lots,
+    )
