@@ -1,256 +1,328 @@
-"""Bars and corporate actions: their columns, and what makes a table of them acceptable.
+"""Bars and corporate actions as tables: their columns, and what every value must satisfy.
 
-A table that breaks a rule is refused whole, naming file, row, column, value and bound. Stays out:
-whether a plausible price is a true one.
+A table that passes here is clean for every reader below: sorted by symbol and session, unique, in
+range. Nothing is repaired: a table that breaks a rule is refused whole. Stays out: files, vendors
+and judgements about plausible but odd prices.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import date
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from stocker_pipeline.domain.cells import (
+    Rule,
+    Source,
+    date_cells,
+    number_cells,
+    refuse_broken,
+    refuse_columns,
+    text_cells,
+)
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.portfolio import SYMBOL_PATTERN
 from stocker_pipeline.domain.session import SessionCalendar
+from stocker_pipeline.domain.xnys import EARLIEST, LATEST
+
+PRICES = ("open", "high", "low", "close")
 
 BARS_SCHEMA = pa.schema(
     [("symbol", pa.string()), ("session", pa.date32())]
-    + [(name, pa.float64()) for name in ("open", "high", "low", "close", "volume", "adj_close")]
+    + [(name, pa.float64()) for name in (*PRICES, "volume", "adj_close")]
 )
+"""Raw prices in dollars as traded, volume in shares (null = unknown, which E23 reads as 0), and the
+adjusted close (null = unknown)."""
+
 ACTIONS_SCHEMA = pa.schema(
-    [
-        ("symbol", pa.string()),
-        ("session", pa.date32()),
-        ("split", pa.float64()),
-        ("dividend", pa.float64()),
-    ]
+    [("symbol", pa.string()), ("session", pa.date32())]
+    + [(name, pa.float64()) for name in ("split", "dividend")]
 )
-SPLIT_LIMIT = 1000.0
-"""A split of more than this many new shares for one, or of fewer than its inverse, is no split."""
-_RANGE_TOLERANCE = 1e-6
-"""Open and close may leave high–low by this fraction: prices stored as float32 carry that much."""
-_PRICES = ("open", "high", "low", "close")
-_SYMBOL = re.compile(SYMBOL_PATTERN.removesuffix("$"))
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""New shares per old (1.0 = none) and dollars per post-split share (0.0 = none), by ex-date."""
+
+PRICE_USD_MIN = 0.0001
+"""The book's smallest unit; a price below it could be marked at zero (E25, E27)."""
+PRICE_USD_MAX = 1e9
+"""Far above any share ever traded, and far below what int64 money can hold."""
+SPLIT_DENOMINATOR_MAX = 1000
+"""E4: a split is the nearest fraction with at most this denominator."""
+RANGE_TOLERANCE = 1e-6
+"""How far, relatively, an open or close may lie outside low … high.
+
+Vendors store float32 (6e-8) and multiply each field by its adjustment factor on its own, so prices
+that were equal can differ by a few such steps. A real error is a tick: 1e-6 is one cent at a price
+of 10,000 dollars.
+"""
 
 
-class _Checked:
-    """A table under inspection: knows its origin and how to name a row."""
-
-    def __init__(self, table: pa.Table, where: str, first_row: int) -> None:
-        self.table, self.where, self.first_row = table, where, first_row
-
-    def refuse(self, bad: np.ndarray, column: str, bound: str, value: object = None) -> None:
-        """Refuse the table where ``bad`` is true anywhere; names the first row and the count."""
-        rows = np.flatnonzero(bad)
-        if not len(rows):
-            return
-        row = int(rows[0])
-        shown = self.table[column][row].as_py() if value is None else value
-        more = f" ({len(rows)} rows in all)" if len(rows) > 1 else ""
-        raise InputRefused(
-            f"{column}: {bound}",
-            f"{shown!r}" if not isinstance(shown, date) else str(shown),
-            where=f"{self.where}, row {row + self.first_row}, column {column}{more}",
-            remedy="Correct or remove the row; nothing was changed.",
-        )
+def split_fraction(split: float) -> Fraction:
+    """New shares per old share as the nearest fraction with denominator ≤ 1000 (ENGINE E4)."""
+    return Fraction(float(split)).limit_denominator(SPLIT_DENOMINATOR_MAX)
 
 
-def validated_bars(table: pa.Table, *, where: str, first_row: int = 1) -> pa.Table:
-    """The same bars with the schema's types, sorted by symbol and session.
+def validated_bars(
+    table: pa.Table,
+    *,
+    where: str,
+    first_row: int = 1,
+    calendar: SessionCalendar | None = None,
+) -> pa.Table:
+    """The same bars as ``BARS_SCHEMA``, sorted by (symbol, session).
 
     Args:
-        table: Columns symbol, session, open, high, low, close, volume and optionally adj_close.
-        where: File or source, for messages.
-        first_row: Number of the first data row in that file.
+        table: Columns symbol, session, open, high, low, close, volume and perhaps adj_close, in
+            any order; rows sorted by symbol then session or by session then symbol. A missing row
+            is a session without a bar.
+        where: File or table, for messages.
+        first_row: Number of the first row, for messages: 2 where line 1 of the file is a header.
+        calendar: Whose sessions count; None = XNYS over the dates of the table.
 
     Raises:
-        InputRefused: The first row that breaks a rule.
+        InputRefused: Names file, row, column, value and bound of the first wrong row, and how
+            many rows are wrong.
     """
-    _refuse_columns(table, where, BARS_SCHEMA.names[:-1], BARS_SCHEMA.names)
+    source = Source(where, first_row)
+    refuse_columns(table, BARS_SCHEMA, source, optional=("adj_close",))
     if table.num_rows == 0:
-        raise InputRefused("at least one bar", "none", where=where, remedy="Give bars.")
-    checked = _keyed(table, where, first_row)
-    columns = {name: _numbers(checked, name) for name in table.column_names[2:] if name}
-    for name in _PRICES:
-        checked.refuse(~(np.isfinite(columns[name]) & (columns[name] > 0)), name,
-                       "a finite price above 0 (leave out the row where there is no bar)")
-    high, low = columns["high"], columns["low"]
-    checked.refuse(high < low, "high", "at or above low")
-    for name in ("open", "close"):
-        price = columns[name]
-        outside = (price > high * (1 + _RANGE_TOLERANCE)) | (price < low * (1 - _RANGE_TOLERANCE))
-        checked.refuse(outside, name, "between low and high")
-    volume = columns["volume"]
-    checked.refuse(np.isinf(volume) | (volume < 0), "volume", "0 or more shares")
-    if "adj_close" in columns:
-        adjusted = columns["adj_close"]
-        checked.refuse(np.isinf(adjusted) | (adjusted <= 0), "adj_close", "a finite price above 0")
-    _refuse_non_sessions(checked)
-    return _finished(checked, columns, BARS_SCHEMA)
+        raise InputRefused(
+            "at least one bar", "no rows", where=where, remedy="Give the file that holds the bars."
+        )
+    symbols = text_cells(table, "symbol", source)
+    days = date_cells(table, "session", source)
+    numbers = {name: number_cells(table, name, source) for name in (*PRICES, "volume")}
+    if "adj_close" in table.column_names:
+        numbers["adj_close"] = number_cells(table, "adj_close", source)
+    else:
+        numbers["adj_close"] = np.full(table.num_rows, np.nan)
+    codes, names = _codes(symbols)
+    refuse_broken(
+        [
+            _symbol_rule(codes, names),
+            _session_rule(days, calendar),
+            *(_price_rule(name, numbers[name]) for name in PRICES),
+            *_range_rules(numbers),
+            _volume_rule(numbers["volume"]),
+            _adjusted_rule(numbers["adj_close"]),
+        ],
+        source,
+    )
+    order = _order(codes, names, days, source)
+    return _table(BARS_SCHEMA, symbols, days, numbers, order)
 
 
 def validated_actions(table: pa.Table, *, where: str, first_row: int = 1) -> pa.Table:
-    """The same corporate actions with the schema's types, sorted; none at all is fine.
+    """The same actions as ``ACTIONS_SCHEMA``, sorted by (symbol, session).
+
+    A table without rows is fine, and so is a row that does nothing (split 1, dividend 0). The date
+    may be any date: an action on a day that is no session takes effect on the next one (E4).
+
+    Args:
+        table: Columns symbol, session, split, dividend, sorted like bars.
+        where: File or table, for messages.
+        first_row: Number of the first row, for messages.
 
     Raises:
-        InputRefused: The first row that breaks a rule.
+        InputRefused: Names file, row, column, value and bound of the first wrong row, and how
+            many rows are wrong.
     """
-    _refuse_columns(table, where, ACTIONS_SCHEMA.names, ACTIONS_SCHEMA.names)
-    checked = _keyed(table, where, first_row)
-    columns = {name: _numbers(checked, name) for name in ("split", "dividend")}
-    split, dividend = columns["split"], columns["dividend"]
-    inside = np.isfinite(split) & (split >= 1 / SPLIT_LIMIT) & (split <= SPLIT_LIMIT)
-    checked.refuse(~inside, "split", f"new shares per old, 1/{SPLIT_LIMIT:.0f} to {SPLIT_LIMIT:.0f}")
-    checked.refuse(~(np.isfinite(dividend) & (dividend >= 0)), "dividend", "0 dollars or more")
-    return _finished(checked, columns, ACTIONS_SCHEMA)
+    source = Source(where, first_row)
+    refuse_columns(table, ACTIONS_SCHEMA, source)
+    symbols = text_cells(table, "symbol", source)
+    days = date_cells(table, "session", source)
+    numbers = {name: number_cells(table, name, source) for name in ("split", "dividend")}
+    codes, names = _codes(symbols)
+    rules = [
+        _symbol_rule(codes, names),
+        _split_rule(numbers["split"]),
+        _dividend_rule(numbers["dividend"]),
+    ]
+    refuse_broken(rules, source)
+    order = _order(codes, names, days, source)
+    return _table(ACTIONS_SCHEMA, symbols, days, numbers, order)
 
 
-def _refuse_columns(
-    table: pa.Table, where: str, required: Sequence[str], known: Sequence[str]
-) -> None:
-    missing = [name for name in required if name not in table.column_names]
-    unknown = [name for name in table.column_names if name not in known]
-    repeated = len(set(table.column_names)) != len(table.column_names)
-    if missing or unknown or repeated:
-        raise InputRefused(
-            f"the columns {', '.join(required)}"
-            + (", and adj_close if there is one" if len(known) > len(required) else ""),
-            f"{', '.join(table.column_names)}"
-            + (f" (unknown: {', '.join(unknown)})" if unknown else "")
-            + (f" (missing: {', '.join(missing)})" if missing else ""),
-            where=where,
-            remedy="Rename, add or remove columns; nothing was changed.",
-        )
-
-
-def _keyed(table: pa.Table, where: str, first_row: int) -> _Checked:
-    """Symbols and sessions in their types, in order, each pair once."""
-    table = table.select([name for name in (*BARS_SCHEMA.names, "split", "dividend")
-                          if name in table.column_names])
-    checked = _Checked(table, where, first_row)
-    symbols = _symbols(checked)
-    sessions = _sessions(checked)
-    checked.table = table.set_column(0, "symbol", symbols).set_column(1, "session", sessions)
-    codes = symbols.dictionary_encode()
-    ranks = np.argsort(np.argsort(np.array(codes.dictionary.to_pylist(), dtype=object)))
-    rank = ranks[codes.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.zeros(0, int)
-    days = sessions.cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
-    by_symbol = rank.astype(np.int64) * 10_000_000 + days
-    by_session = days * 10_000_000 + rank
-    order = by_symbol if _disorder(by_symbol) <= _disorder(by_session) else by_session
-    step = np.diff(order)
-    after = np.concatenate([[False], step == 0])
-    checked.refuse(after, "session", "each symbol and session once")
-    pairs, first_seen = np.unique(by_symbol, return_index=True)
-    if len(pairs) != len(by_symbol):
-        repeated = np.ones(len(by_symbol), bool)
-        repeated[first_seen] = False
-        checked.refuse(repeated, "session", "each symbol and session once")
-    checked.refuse(
-        np.concatenate([[False], step < 0]),
-        "session",
-        "rows sorted by symbol and session, or by session and symbol",
-    )
-    return checked
-
-
-def _disorder(order: np.ndarray) -> int:
-    return int(np.count_nonzero(np.diff(order) < 0))
-
-
-def _symbols(checked: _Checked) -> pa.Array:
-    column = _combined(checked.table["symbol"])
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-            or pa.types.is_string_view(column.type) or len(column) == 0):
-        checked.refuse(np.ones(len(column), bool), "symbol", f"text that matches {SYMBOL_PATTERN}")
-    column = column.cast(pa.string())
-    wrong = {name for name in pc.unique(column).to_pylist()
-             if name is None or not _SYMBOL.fullmatch(name)}
-    if wrong:
-        bad = np.array([name in wrong for name in column.to_pylist()])
-        row = int(np.flatnonzero(bad)[0])
-        checked.refuse(bad, "symbol", f"text that matches {SYMBOL_PATTERN}",
-                       column[row].as_py() or "nothing")
-    return column
-
-
-def _sessions(checked: _Checked) -> pa.Array:
-    column = _combined(checked.table["session"])
-    kind = column.type
-    if len(column) == 0:
-        return pa.array([], pa.date32())
-    null = column.is_null().to_numpy(zero_copy_only=False)
-    checked.refuse(null, "session", "a date", "nothing")
-    if pa.types.is_date(kind):
-        return column.cast(pa.date32())
-    if pa.types.is_timestamp(kind):
-        checked.refuse(np.full(len(column), kind.tz is not None), "session",
-                       "a date without time zone")
-        days = column.cast(pa.timestamp("ns")).to_numpy(zero_copy_only=False)
-        checked.refuse(days != days.astype("datetime64[D]"), "session", "a date, time 00:00")
-        return pa.array(days.astype("datetime64[D]"))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = column.to_pylist()
-        checked.refuse(np.array([not _is_date(text) for text in texts]), "session",
-                       "a date as YYYY-MM-DD")
-        return pa.array(np.array(texts, dtype="datetime64[D]"))
-    checked.refuse(np.ones(len(column), bool), "session", f"a date, not {kind}")
-    raise AssertionError("unreachable: every row was refused")
-
-
-def _is_date(text: str) -> bool:
-    if not _DATE.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _numbers(checked: _Checked, name: str) -> np.ndarray:
-    """A column as float64, NaN for null; text is refused even where it looks like a number."""
-    column = _combined(checked.table[name])
-    kind = column.type
-    numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
-    if not numeric and not pa.types.is_null(kind):
-        checked.refuse(np.ones(len(column), bool), name, f"a number, not {kind}")
-    values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(values, dtype=np.float64)
-
-
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(column.chunks)
-
-
-def _refuse_non_sessions(checked: _Checked) -> None:
-    days = checked.table["session"].to_numpy().astype("datetime64[D]")
-    first, last = days.min().item(), days.max().item()
-    calendar = SessionCalendar.between(first, last)
-    known = calendar.sessions(first, last)
-    position = np.minimum(np.searchsorted(known, days), max(len(known) - 1, 0))
-    wrong = (known[position] != days) if len(known) else np.ones(len(days), bool)
-    if wrong.any():
-        day = days[np.flatnonzero(wrong)[0]].item()
-        bound = (f"a session of XNYS (nearest: {calendar.previous_session(day)}, "
-                 f"{calendar.next_session(day)})")
-        checked.refuse(wrong, "session", bound, f"{day} ({day:%A})")
-
-
-def _finished(
-    checked: _Checked, columns: dict[str, np.ndarray], schema: pa.Schema
+def _table(
+    schema: pa.Schema,
+    symbols: pa.Array,
+    days: np.ndarray,
+    numbers: dict[str, np.ndarray],
+    order: np.ndarray | None,
 ) -> pa.Table:
-    keys = {name: checked.table[name] for name in ("symbol", "session")}
-    rows: Callable[[str], pa.Array] = lambda name: (
-        pa.array(columns[name], from_pandas=True) if name in columns
-        else pa.nulls(checked.table.num_rows, pa.float64())
+    columns = [symbols, pa.array(days, pa.date32())]
+    # from_pandas: NaN, an unknown volume or adjusted close, becomes null.
+    columns += [pa.array(values, pa.float64(), from_pandas=True) for values in numbers.values()]
+    table = pa.Table.from_arrays(columns, schema=schema)
+    return table if order is None else table.take(pa.array(order)).combine_chunks()
+
+
+def _codes(symbols: pa.Array) -> tuple[np.ndarray, list[str]]:
+    """Each row's symbol as its place among the sorted names, and those names."""
+    encoded = symbols.dictionary_encode()
+    found = encoded.dictionary.to_pylist()
+    names = sorted(found)
+    place = {name: i for i, name in enumerate(names)}
+    ranks = np.array([place[name] for name in found], dtype=np.int64)
+    return ranks[encoded.indices.to_numpy()], names
+
+
+def _symbol_rule(codes: np.ndarray, names: list[str]) -> Rule:
+    unfit = np.array([re.fullmatch(SYMBOL_PATTERN, name) is None for name in names], dtype=bool)
+    return Rule(
+        "symbol",
+        f"a symbol that matches {SYMBOL_PATTERN.strip('^$')}",
+        unfit[codes],
+        lambda row: repr(names[codes[row]]),
+        "Write it in capitals, at most ten characters, as the exchange does.",
     )
-    built = pa.table({**keys, **{name: rows(name) for name in schema.names[2:]}}, schema=schema)
-    return built.sort_by([("symbol", "ascending"), ("session", "ascending")])
+
+
+def _session_rule(days: np.ndarray, calendar: SessionCalendar | None) -> Rule:
+    known = (days >= np.datetime64(EARLIEST)) & (days <= np.datetime64(LATEST))
+    closed = ~known
+    if known.any():
+        inside = days[known]
+        chosen = calendar or SessionCalendar.between(inside.min().item(), inside.max().item())
+        closed[known] = ~chosen.are_sessions(inside)
+
+    def received(row: int) -> str:
+        if not known[row]:
+            return f"{days[row]}, outside the years {EARLIEST.year} to {LATEST.year}"
+        day = days[row].item()
+        nearest = SessionCalendar.between(day, day).nearest(day)
+        return f"{day} ({day:%A}); the sessions beside it are {nearest}"
+
+    return Rule(
+        "session",
+        "a session of XNYS",
+        closed,
+        received,
+        "Leave the row out, or correct its date: the exchange did not trade on it.",
+    )
+
+
+def _price_rule(name: str, price: np.ndarray) -> Rule:
+    # Written so that NaN, which compares false, is caught too.
+    return Rule(
+        name,
+        f"a finite price from {PRICE_USD_MIN} to {PRICE_USD_MAX:,.0f} dollars",
+        ~((price >= PRICE_USD_MIN) & (price <= PRICE_USD_MAX)),
+        lambda row: _number(price[row]),
+        "Correct the price; a bar without a price is a missing row, so leave the row out.",
+    )
+
+
+def _range_rules(prices: dict[str, np.ndarray]) -> list[Rule]:
+    high, low = prices["high"], prices["low"]
+    # An absurd price may overflow; its own rule refuses it.
+    with np.errstate(over="ignore"):
+        ceiling, floor = high * (1 + RANGE_TOLERANCE), low * (1 - RANGE_TOLERANCE)
+    remedy = "Ask another source what was traded, and correct the row or leave it out."
+    rules = [
+        Rule(
+            "high",
+            "a high at or above the low of its row",
+            ceiling < low,
+            lambda row: f"high {_number(high[row])} with low {_number(low[row])}",
+            remedy,
+        )
+    ]
+    for name in ("open", "close"):
+        price = prices[name]
+        rules.append(
+            Rule(
+                name,
+                f"{'an open' if name == 'open' else 'a close'} from low to high of its row "
+                f"(relative tolerance {RANGE_TOLERANCE})",
+                (price > ceiling) | (price < floor),
+                lambda row, price=price: (
+                    f"{_number(price[row])} with low {_number(low[row])} "
+                    f"and high {_number(high[row])}"
+                ),
+                remedy,
+            )
+        )
+    return rules
+
+
+def _volume_rule(volume: np.ndarray) -> Rule:
+    return Rule(
+        "volume",
+        "a finite number of shares, 0 or more, or an empty cell where it is not known",
+        (volume < 0) | np.isinf(volume),
+        lambda row: _number(volume[row]),
+        "Correct the volume.",
+    )
+
+
+def _adjusted_rule(adjusted: np.ndarray) -> Rule:
+    return Rule(
+        "adj_close",
+        "a finite adjusted close above 0, or an empty cell where it is not known",
+        (adjusted <= 0) | np.isinf(adjusted),
+        lambda row: _number(adjusted[row]),
+        "Correct the value, or leave the column out: only price_basis adjusted reads it.",
+    )
+
+
+def _split_rule(split: np.ndarray) -> Rule:
+    limit = SPLIT_DENOMINATOR_MAX
+    return Rule(
+        "split",
+        f"new shares per old share from 1/{limit} to {limit}, 1.0 where there is no split",
+        ~((split >= 1 / limit) & (split <= limit)),
+        lambda row: _number(split[row]),
+        "Write 2.0 for two new shares per old one, 0.125 for one new share per eight.",
+    )
+
+
+def _dividend_rule(dividend: np.ndarray) -> Rule:
+    return Rule(
+        "dividend",
+        f"dollars per share from 0 to {PRICE_USD_MAX:,.0f}, 0.0 where there is no dividend",
+        ~((dividend >= 0) & (dividend <= PRICE_USD_MAX)),
+        lambda row: _number(dividend[row]),
+        "Correct the dividend.",
+    )
+
+
+def _number(value: float) -> str:
+    return "no number (NaN or an empty cell)" if np.isnan(value) else repr(float(value))
+
+
+def _order(
+    codes: np.ndarray, names: list[str], days: np.ndarray, source: Source
+) -> np.ndarray | None:
+    """Row numbers that sort by (symbol, session); None = the rows are sorted so already.
+
+    Raises:
+        InputRefused: The rows are in neither of the two orders, or a pair is there twice.
+    """
+    if len(codes) == 0:
+        return None
+    day = days.astype(np.int64) - days.min().astype(np.int64)
+    by_symbol = codes * (int(day.max()) + 1) + day
+    by_session = day * len(names) + codes
+    if (np.diff(by_symbol) > 0).all():
+        return None
+    if (np.diff(by_session) > 0).all():
+        return np.argsort(by_symbol, kind="stable")
+    # The order that holds longer is the one that was meant.
+    steps = max(by_symbol, by_session, key=lambda keys: int((np.diff(keys) <= 0).argmax()))
+    broken = np.concatenate(([False], np.diff(steps) <= 0))
+
+    def received(row: int) -> str:
+        this = f"{names[codes[row]]} {days[row]}"
+        same = np.flatnonzero(by_symbol[:row] == by_symbol[row])
+        if len(same):
+            return f"{this} again, a duplicate of row {source.first_row + int(same[0])}"
+        return f"{this} after {names[codes[row - 1]]} {days[row - 1]}"
+
+    rule = Rule(
+        "session",
+        "unique rows sorted by symbol then session, or by session then symbol",
+        broken,
+        received,
+        "Sort the rows by symbol and session, and keep one of each pair.",
+    )
+    refuse_broken([rule], source)
+    return None

@@ -1,4 +1,5 @@
-"""The outside world behind small interfaces: market data now, brokers and alert channels beside it.
+"""The outside world behind small interfaces, one folder per kind of thing.
 
-The only room that may import a vendor's package or read a file of a user's.
+Each folder has the interface, its implementations and nothing else; vendor SDKs are imported only
+here. Stays out: decisions about what to fetch or send, and anything that knows Dagster.
 """

@@ -10,13 +10,14 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stocker_pipeline.analytics.benchmarks import benchmark_navs
 from stocker_pipeline.analytics.pictures import equity_picture
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
 from stocker_pipeline.orchestration.resources import OverridesResource
 from stocker_pipeline.stages.forecast import Forecasted
+from stocker_pipeline.stages.report import record_of
 from stocker_pipeline.stages.trade import Traded
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -74,10 +75,10 @@ def session_metadata(
 def _summary(result: Traded, lake: Lake, portfolio: Portfolio) -> Mapping[str, Any]:
     snapshots, positions = result.tables["snapshots"], result.tables["positions"]
     final = snapshots["session"][-1].as_py()
-    held = positions.filter(pa.compute.equal(positions["session"], final))
+    held = positions.filter(pc.equal(positions["session"], final))
     bars = lake.read(BARS, symbols=portfolio.universe, last=final)
     actions = lake.read(CORPORATE_ACTIONS, symbols=portfolio.universe, last=final)
-    picture = equity_picture(snapshots, benchmark_navs(snapshots, bars, actions))
+    picture = equity_picture(record_of(portfolio, result.tables, bars, actions))
     encoded = base64.b64encode(picture).decode()
     return {
         "equity_and_drawdown": dg.MetadataValue.md(

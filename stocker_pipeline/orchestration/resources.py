@@ -40,7 +40,7 @@ class OverridesResource(dg.ConfigurableResource):
     """
 
     initial_capital: float | None = None
-    parameters: dict[str, Any] = {}
+    parameters: dict = {}  # type: ignore[type-arg]  # Dagster: a bare dict may hold nulls
     restart: bool = False
 
     def applied_to(self, portfolio: Portfolio, name: str) -> Portfolio:

@@ -6,9 +6,8 @@ The run goes to the same instance that the UI shows.
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,6 +18,9 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from dagster._utils.error import SerializableErrorInfo
+
+from stocker_pipeline.domain import errors
 from stocker_pipeline.settings import PROJECT_ROOT, Settings
 
 MARKET_ASSETS = (dg.AssetKey("raw_bars"), dg.AssetKey("corporate_actions"))
@@ -30,12 +32,14 @@ class RunOutcome:
     """How a run ended.
 
     Attributes:
-        error: The error of the first step that failed, as text; None where all went well.
+        error: What the first step that failed said; None where all went well.
+        exit_code: 0, a refusal's own code, or 1.
     """
 
     run_id: str
     success: bool
-    error: BaseException | None
+    error: str | None = None
+    exit_code: int = 0
 
 
 def prepare_dagster_home(settings: Settings) -> None:
@@ -86,16 +90,22 @@ def run_assets(
         tags=tags,
         raise_on_error=False,
     )
-    return RunOutcome(result.run_id, result.success, _first_error(result))
+    failure = _first_failure(result)
+    if result.success or failure is None:
+        return RunOutcome(result.run_id, result.success, exit_code=0 if result.success else 1)
+    kind = getattr(errors, failure.cls_name or "", None)
+    code = kind.exit_code if isinstance(kind, type) else 1
+    return RunOutcome(result.run_id, False, failure.message.strip(), code)
 
 
-def _first_error(result: dg.ExecuteInProcessResult) -> BaseException | None:
+def _first_failure(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:
+    """The innermost cause of the first failed step, which is the error we raised."""
     for event in result.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data.error
-            cause = failure.cause if failure is not None else None
-            shown = cause or failure
-            return RuntimeError(shown.message.strip() if shown else "the step failed")
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            failure: SerializableErrorInfo = event.step_failure_data.error
+            while failure.cause is not None:
+                failure = failure.cause
+            return failure
     return None
 
 

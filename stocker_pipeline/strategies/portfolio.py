@@ -144,7 +144,11 @@ def _refusal(error: ValidationError, data: Mapping[str, Any], where: str) -> Con
     wanted, received = [], []
     known = strategies().get(str(data.get("strategy")))
     for finding in error.errors(include_url=False):
-        key = ".".join(str(part) for part in finding["loc"]) or "the whole"
+        path = [str(part) for part in finding["loc"]]
+        if path and known is not None and path[0] not in Portfolio.model_fields:
+            # The strategy's parameters were read on their own, without their place in the whole.
+            path.insert(0, "parameters")
+        key = ".".join(path) or "the whole"
         message = finding["msg"].removeprefix("Value error, ")
         if finding["type"] == "extra_forbidden" and known is not None:
             message = f"one of the parameters {', '.join(known.Parameters.model_fields)}"

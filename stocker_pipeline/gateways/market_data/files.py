@@ -1,63 +1,170 @@
-"""Bars and corporate actions from a user's Parquet or CSV file."""
+"""Bars and corporate actions from Parquet and CSV files."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Collection
+from datetime import date
+from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
+import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 
-from stocker_pipeline.domain.bars import validated_actions, validated_bars
+from stocker_pipeline.domain.bars import (
+    ACTIONS_SCHEMA,
+    BARS_SCHEMA,
+    validated_actions,
+    validated_bars,
+)
+from stocker_pipeline.domain.cells import Source, numbers_from_text
 from stocker_pipeline.domain.errors import InputRefused
+from stocker_pipeline.gateways.market_data.provider import MarketData, selection
 
-_INDEX_PREFIX = "__index_level_"
-"""Pandas stores an unnamed index under such a column; it is no data of the user's."""
-
-
-def read_bars(path: Path) -> pa.Table:
-    """Checked bars: symbol, session, open, high, low, close, volume[, adj_close].
-
-    Raises:
-        InputRefused: The file cannot be read, or the first row that breaks a rule.
-    """
-    return _checked(path, validated_bars)
+_PARQUET, _CSV = (".parquet", ".pq"), (".csv",)
+_HEADER_LINES = 1
+_UNNAMED_INDEX = "__index_level_"
+"""How pandas names an index without a name when it writes Parquet."""
 
 
-def read_actions(path: Path) -> pa.Table:
-    """Checked corporate actions: symbol, session, split, dividend.
+def read_bars(path: Path | str) -> pa.Table:
+    """The bars of a file as ``BARS_SCHEMA``, sorted by (symbol, session).
+
+    In a CSV, line 1 holds the column names, and messages count lines; an empty volume or adj_close
+    is unknown. In a Parquet file row 1 is the first row.
 
     Raises:
-        InputRefused: The file cannot be read, or the first row that breaks a rule.
+        InputRefused: The file cannot be read, or breaks a rule of ``validated_bars``.
     """
-    return _checked(path, validated_actions)
+    return _read(Path(path), BARS_SCHEMA, validated_bars)
 
 
-def _checked(path: Path, validate: Callable[..., pa.Table]) -> pa.Table:
-    table, first_row = _read(path)
-    names = [name for name in table.column_names if not name.startswith(_INDEX_PREFIX)]
-    return validate(table.select(names), where=str(path), first_row=first_row)
+def read_actions(path: Path | str) -> pa.Table:
+    """The corporate actions of a file as ``ACTIONS_SCHEMA``; it may have no rows.
+
+    Raises:
+        InputRefused: The file cannot be read, or breaks a rule of ``validated_actions``.
+    """
+    return _read(Path(path), ACTIONS_SCHEMA, validated_actions)
 
 
-def _read(path: Path) -> tuple[pa.Table, int]:
-    """The file's table, and the number its first data row has for a reader."""
-    if not path.is_file():
-        received = "a directory" if path.is_dir() else "nothing there"
-        raise InputRefused(
-            "a Parquet or CSV file", received, where=str(path), remedy="Correct the path."
-        )
-    if path.stat().st_size == 0:
-        raise InputRefused(
-            "a file with rows", "an empty file", where=str(path), remedy="Write it again."
-        )
+class FileMarket:
+    """A market from a file of bars and, if there is one, a file of corporate actions."""
+
+    name = "files"
+
+    def __init__(self, bars: Path | str, actions: Path | str | None = None) -> None:
+        self._bars_path, self._actions_path = bars, actions
+
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that have a bar."""
+        return tuple(sorted(pc.unique(self._bars["symbol"]).to_pylist()))
+
+    def fetch(self, symbols: Collection[str], first: date, last: date) -> MarketData:
+        """See ``MarketDataProvider.fetch``; the files are read once."""
+        return selection(self._bars, self._actions, symbols, first, last)
+
+    @cached_property
+    def _bars(self) -> pa.Table:
+        return read_bars(self._bars_path)
+
+    @cached_property
+    def _actions(self) -> pa.Table:
+        if self._actions_path is None:
+            return ACTIONS_SCHEMA.empty_table()
+        return read_actions(self._actions_path)
+
+
+def _read(path: Path, schema: pa.Schema, validated: Callable[..., pa.Table]) -> pa.Table:
+    kind = path.suffix.lower()
+    if kind not in (*_PARQUET, *_CSV):
+        _refuse(path, f"a file named {path.name}")
+    if path.is_dir():
+        _refuse(path, "a directory")
     try:
-        if path.suffix.lower() == ".csv":
-            # The header is line 1 of a CSV.
-            return pacsv.read_csv(path), 2
-        return pq.ParquetFile(path).read(), 1
-    except (pa.ArrowInvalid, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if path.stat().st_size == 0:
+            _refuse(path, "a file of zero bytes")
+        table = _csv_table(path, schema) if kind in _CSV else _parquet_table(path)
+    except FileNotFoundError:
+        _refuse(path, "no such file")
+    except (OSError, pa.ArrowException) as error:
+        _refuse(path, f"a file that cannot be read as {kind[1:]} ({_first_line(error)})")
+    return validated(table, where=str(path), first_row=1 + _HEADER_LINES * (kind in _CSV))
+
+
+def _parquet_table(path: Path) -> pa.Table:
+    # Not read_table: it would take columns from folder names such as symbol=AAPL.
+    with pq.ParquetFile(path) as file:
+        return _without_row_labels(file.read(), path)
+
+
+def _csv_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """The file with numbers as float64 and the rest as text, so that errors can name the line."""
+    ragged: list[pa.csv.InvalidRow] = []
+
+    def note(row: pa.csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
+    # Blank lines at the end are harmless; any other would shift the line numbers of messages.
+    content = path.read_bytes().rstrip(b"\r\n") + b"\n"
+    if not content.strip():
+        _refuse(path, "a file of blank lines")
+    table = pa.csv.read_csv(
+        io.BytesIO(content),
+        # Only a single thread counts lines.
+        read_options=pa.csv.ReadOptions(use_threads=False),
+        parse_options=pa.csv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=note),
+        convert_options=pa.csv.ConvertOptions(
+            column_types={name: pa.string() for name in schema.names},
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    if ragged:
+        row = ragged[0]
         raise InputRefused(
-            "a readable Parquet or CSV file",
-            str(error).splitlines()[0],
-            where=str(path),
-            remedy="Write it again, or correct the path.",
-        ) from None
+            f"{row.expected_columns} cells in each line, as in line 1",
+            f"{row.actual_columns} cells in {row.text!r} (the first of {len(ragged)} such lines)",
+            where=f"{path}, row {row.number}",
+            remedy="Correct the line, or remove it.",
+        )
+    source = Source(str(path), _HEADER_LINES + 1)
+    for field in schema:
+        if pa.types.is_floating(field.type) and table.column_names.count(field.name) == 1:
+            place = table.column_names.index(field.name)
+            numbers = numbers_from_text(table, field.name, source)
+            table = table.set_column(place, field.name, numbers)
+    return table
+
+
+def _without_row_labels(table: pa.Table, path: Path) -> pa.Table:
+    """Without the integer labels that pandas adds when a table was sorted or filtered.
+
+    They say nothing about the market. An index of anything else may be the dates, so it stays.
+    """
+    for name in table.column_names:
+        if name.startswith(_UNNAMED_INDEX):
+            if not pa.types.is_integer(table.schema.field(name).type):
+                raise InputRefused(
+                    "columns with names",
+                    f"the pandas index without a name, of type {table.schema.field(name).type}",
+                    where=f"{path}, column {name}",
+                    remedy='Name it before writing: df.index.name = "session" (or "symbol").',
+                )
+            table = table.drop_columns([name])
+    return table
+
+
+def _refuse(path: Path, received: str) -> NoReturn:
+    raise InputRefused(
+        f"a readable file that ends in {', '.join((*_PARQUET, *_CSV))}",
+        received,
+        where=str(path),
+        remedy="Check the path, and write the file again if it is damaged.",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

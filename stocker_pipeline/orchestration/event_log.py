@@ -1,0 +1,255 @@
+"""Dagster's event log with a batch of events written in one transaction, not event by event.
+
+A backfill of ten years says "planned" and "materialised" once per asset and session: 30,000 events
+for six assets. The stock SQLite storage opens two databases for each, at 12 ms an event; the stock
+PostgreSQL storage batches the materialisations alone. The two classes here keep the tables, the
+order of the events and the answers to every query, and change how a batch reaches the disk.
+Queries, single events, migrations and watching are Dagster's own and stay out of this file.
+
+What is kept when a batch fails
+    *PostgreSQL*: a batch is one transaction: all of it is stored, or nothing.
+
+    *SQLite* has a database per run (the run shard, behind the run's log) and one index (behind the
+    asset pages), and no transaction spans two databases in WAL mode. Both are written before either
+    is committed; then the run shard is committed, then the index, the order that the stock storage
+    has. So an error while writing leaves nothing of the batch in either. A process killed between
+    the two commits leaves the whole batch in the run shard and none of it in the index, as the
+    stock storage leaves its one event: the run's log shows the events, the asset pages do not, and
+    running the range again mends them.
+
+    In both, ``store_event_batch`` then raises, and Dagster stores the events of that batch again,
+    one by one. Events that the run shard already has are added to the index alone, and a commit
+    whose answer was lost with the connection to PostgreSQL is looked up: nothing is stored twice.
+
+    Dagster hands over a batch when it is full or its asset is done, so a killed process loses the
+    events it still held. Their sessions show as not materialised, never the other way round.
+
+What this leans on
+    Private names of Dagster 1.13.27 and dagster-postgres 0.29.27, each held by a test:
+    ``SqlEventLogStorage``: ``_event_to_row``, ``_event_insert_timestamp``,
+    ``_store_asset_event_tags``, ``_store_asset_event``, ``_store_asset_check_evaluation_planned``,
+    ``index_transaction``, ``index_connection``, ``run_connection``. ``SqliteEventLogStorage``:
+    ``__init__``, ``_db_lock``, ``_connect``. ``PostgresEventLogStorage``: ``__init__``,
+    ``store_event_batch``; ``dagster_postgres.utils.pg_url_from_config`` and
+    ``get_token_provider_from_config``. The tables ``SqlEventLogStorageTable`` and
+    ``AssetCheckExecutionsTable``. ``DagsterInstance``: ``handle_new_event``,
+    ``_get_event_batch_size``, ``register_instance``.
+"""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import sqlalchemy
+from dagster import DagsterEventType, DagsterInstance, Selector, StringSource
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    SqlEventLogStorageTable,
+)
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData, serialize_value
+from sqlalchemy.engine import Connection
+
+from stocker_pipeline.domain.errors import ConfigurationRefused
+
+if TYPE_CHECKING:
+    from stocker_pipeline.orchestration.event_log_postgres import BatchedPostgresEventLogStorage
+
+__all__ = ["BATCH_EVENTS", "BatchedPostgresEventLogStorage", "BatchedSqliteEventLogStorage"]
+
+BATCH_EVENTS = 1000
+"""Events per transaction: beyond it nothing is gained, and other writers wait 0.2 s at most."""
+
+_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
+_CHECK_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
+_TAGGED = frozenset(
+    {DagsterEventType.ASSET_MATERIALIZATION.value, DagsterEventType.ASSET_OBSERVATION.value}
+)
+_BATCHED = _TAGGED | {_PLANNED, _CHECK_PLANNED}
+
+Row = Mapping[str, Any]
+
+
+class BatchedEvents(SqlEventLogStorage):
+    """What both databases share: the tables of a batch, filled on one open transaction."""
+
+    def register_instance(self, instance: DagsterInstance) -> None:
+        """Serve an instance, and have it gather events into batches.
+
+        Dagster batches only where this variable asks for it, and reads it at every event. Setting
+        it where the storage goes to work reaches the webserver, the daemon and every run worker,
+        since each of them builds its own storage; a value that the environment has is respected.
+        """
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_EVENTS))
+        super().register_instance(instance)
+
+    def _insert_batch(self, conn: Connection, rows: Sequence[Row]) -> Sequence[int]:
+        """Insert event rows and return their ids, in the order of the rows."""
+        raise NotImplementedError
+
+    def _store_indexed(
+        self, conn: Connection, events: Sequence[EventLogEntry], rows: Sequence[Row]
+    ) -> Sequence[int]:
+        """Write all that a batch says about assets and checks, and leave the commit to the caller.
+
+        Args:
+            conn: Connection to the index, in a transaction.
+            events: Events of the types in ``_BATCHED``.
+            rows: Their rows of the event table, in the same order.
+
+        Returns:
+            The ids of the events, in the same order.
+        """
+        event_ids = self._insert_batch(conn, rows)
+        kinds = [row["dagster_event_type"] for row in rows]
+        tagged = [at for at, kind in enumerate(kinds) if kind in _TAGGED]
+        self._store_asset_event_tags(
+            conn, [events[at] for at in tagged], [event_ids[at] for at in tagged]
+        )
+        for at in _last_of_each_asset(rows):
+            self._store_asset_event(conn, events[at], event_ids[at])
+        for at, kind in enumerate(kinds):
+            if kind == _CHECK_PLANNED:
+                self._store_check_plans(conn, events[at], event_ids[at])
+        return event_ids
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        with self.index_transaction() as conn:
+            self._store_check_plans(conn, event, event_id)
+
+    def _store_check_plans(
+        self, conn: Connection, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        # Stock puts all partitions into one statement, which SQLite refuses beyond 4,095 of them
+        # (32,766 parameters), and serialises the event anew for each.
+        planned = cast(Any, event.get_dagster_event().asset_check_planned_data)
+        subset = planned.partitions_subset
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": self._event_insert_timestamp(event),
+            "evaluation_event_storage_id": event_id,
+        }
+        partitions = subset.get_partition_keys() if subset else [None]
+        conn.execute(
+            AssetCheckExecutionsTable.insert(), [row | {"partition": key} for key in partitions]
+        )
+
+
+class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
+    """The stock SQLite event log with batches of one transaction per database.
+
+    Configured in dagster.yaml, beside Dagster's own ``run_storage`` and ``schedule_storage``, with
+    either of two keys. ``base_dir`` is the directory of the databases, as in the stock storage.
+    ``home_dir`` is Dagster's home: the databases are then in ``history/runs`` below it, where the
+    stock storage keeps them by default, so that the two can be exchanged at any time::
+
+        event_log_storage:
+          module: stocker_pipeline.orchestration.event_log
+          class: BatchedSqliteEventLogStorage
+          config:
+            home_dir: {env: DAGSTER_HOME}
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        # Stock holds this lock while a database is open and opens one at a time; a batch has both
+        # open, so the lock must let its own thread in again.
+        self._db_lock = threading.RLock()  # type: ignore[assignment]
+        # Keyed by identity: Dagster falls back on the very objects it handed over.
+        self._in_run_shard_alone: dict[int, EventLogEntry] = {}
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """Give the schema of the ``config`` block."""
+        return Selector({"base_dir": StringSource, "home_dir": StringSource})
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Self:
+        """Build the storage from its ``config`` block."""
+        if "home_dir" in config_value:
+            base_dir = os.path.join(config_value["home_dir"], "history", "runs")
+        else:
+            base_dir = config_value["base_dir"]
+        return cls(base_dir, inst_data)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of one run: all of them, or none and an error.
+
+        Args:
+            events: Events in the order in which they happened. Those of a type that Dagster never
+                batches, or of several runs, go one by one as in the stock storage.
+        """
+        rows = [self._event_to_row(event) for event in events]
+        if not is_batch(rows) or len({row["run_id"] for row in rows}) > 1:
+            super().store_event_batch(events)
+            return
+        with self.index_connection() as index:
+            self._store_indexed(index, events, rows)
+            with self.run_connection(rows[0]["run_id"]) as run_shard:
+                run_shard.execute(SqlEventLogStorageTable.insert(), rows)
+            self._in_run_shard_alone.update((id(event), event) for event in events)
+        for event in events:
+            self._in_run_shard_alone.pop(id(event), None)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event; if the batch it came from failed half-way, store the missing half."""
+        if id(event) not in self._in_run_shard_alone:
+            super().store_event(event)
+            return
+        with self.index_connection() as index:
+            self._store_indexed(index, [event], [self._event_to_row(event)])
+        del self._in_run_shard_alone[id(event)]
+
+    def _insert_batch(self, conn: Connection, rows: Sequence[Row]) -> Sequence[int]:
+        # RETURNING promises no order. But SQLite numbers a new row one above the highest, and this
+        # transaction is the only writer from its first insert on: the ids are the last ones.
+        conn.execute(SqlEventLogStorageTable.insert(), rows)
+        last = conn.execute(
+            sqlalchemy.select(sqlalchemy.func.max(SqlEventLogStorageTable.c.id))
+        ).scalar_one()
+        return range(last - len(rows) + 1, last + 1)
+
+
+def is_batch(rows: Sequence[Row]) -> bool:
+    """Tell whether these rows are of the types that Dagster batches, and there is one at all."""
+    return bool(rows) and all(row["dagster_event_type"] in _BATCHED for row in rows)
+
+
+def _last_of_each_asset(rows: Sequence[Row]) -> list[int]:
+    # An asset's row keeps its latest event. Each type of event writes columns of its own, so the
+    # last of each type, in order, leaves what all of them would have left. Assets go by name, so
+    # that two runs lock them in the same order.
+    last: dict[tuple[str, str], int] = {
+        (row["asset_key"], row["dagster_event_type"]): at
+        for at, row in enumerate(rows)
+        if row["asset_key"] is not None
+    }
+    return [at for _, at in sorted((asset_key, at) for (asset_key, _), at in last.items())]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the PostgreSQL storage when it is asked for: its driver is an extra."""
+    if name != "BatchedPostgresEventLogStorage":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from stocker_pipeline.orchestration.event_log_postgres import BatchedPostgresEventLogStorage
+    except ModuleNotFoundError as error:
+        raise ConfigurationRefused(
+            "the packages dagster-postgres and psycopg2, which the PostgreSQL event log needs",
+            f"an installation without {error.name}",
+            where="event_log_storage in dagster.yaml",
+            remedy="Install the extra: pip install 'stocker-pipeline[postgres]'.",
+        ) from error
+    return BatchedPostgresEventLogStorage

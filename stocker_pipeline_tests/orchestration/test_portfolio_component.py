@@ -1,0 +1,135 @@
+"""Portfolios as Dagster assets: one run over exactly the range, with overrides in its metadata."""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.lake.schemas import SNAPSHOTS
+from stocker_pipeline.orchestration.partitions import contiguous_range, session_partitions
+from stocker_pipeline.orchestration.portfolio_component import portfolio_definitions
+from stocker_pipeline.orchestration.resources import LakeResource, OverridesResource
+from stocker_pipeline.orchestration.runs import portfolio_assets, run_assets
+from stocker_pipeline.stages.ingest import ingest
+from stocker_pipeline_tests.stages.market_day import (
+    CALENDAR,
+    FIRST,
+    LAST,
+    SYMBOLS,
+    TwoSymbolMarket,
+    small_portfolio,
+)
+
+SNAPSHOT = dg.AssetKey(["p", "portfolio_snapshot"])
+MIDDLE, NEXT = date(2020, 3, 31), date(2020, 4, 1)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    made = Lake(str(tmp_path / "lake"))
+    ingest(TwoSymbolMarket(), made, SYMBOLS, FIRST, LAST)
+    return made
+
+
+@pytest.fixture
+def run(lake: Lake):
+    """Run the chain of portfolio ``p`` over a range; returns instance and outcome."""
+    definitions = dg.Definitions.merge(
+        portfolio_definitions("p", small_portfolio()),
+        dg.Definitions(
+            resources={"lake": LakeResource(root=lake.root), "overrides": OverridesResource()},
+            executor=dg.in_process_executor,
+        ),
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def over(first: date, last: date, **overrides: object):
+            outcome = run_assets(
+                definitions,
+                instance,
+                portfolio_assets("p"),
+                sessions=(first, last),
+                overrides=overrides,
+            )
+            return instance, outcome
+
+        yield over
+
+
+def metadata_of(instance: dg.DagsterInstance, session: date) -> dict[str, object]:
+    events = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=SNAPSHOT, asset_partitions=[session.isoformat()]), limit=1
+    )
+    found = events.records[0].asset_materialization
+    assert found is not None
+    return {name: value.value for name, value in found.metadata.items()}
+
+
+def test_a_range_is_one_run_over_exactly_its_sessions(run):
+    instance, outcome = run(FIRST, MIDDLE)
+    assert outcome.success, outcome.error
+    expected = {str(day) for day in CALENDAR.sessions(FIRST, MIDDLE)}
+    for asset in portfolio_assets("p"):
+        assert instance.get_materialized_partitions(asset) == expected
+    assert len(instance.get_runs()) == 1
+
+
+def test_every_snapshot_partition_has_its_numbers_and_the_last_one_the_picture(run, lake):
+    instance, outcome = run(FIRST, MIDDLE)
+    assert outcome.success, outcome.error
+    rows = lake.read(SNAPSHOTS, portfolio="p")
+    first = metadata_of(instance, FIRST)
+    assert first["nav"] == float(rows["nav"][0].as_py())
+    assert "equity_and_drawdown" not in first
+    last = metadata_of(instance, MIDDLE)
+    assert str(last["equity_and_drawdown"]).startswith("![NAV and drawdown](data:image/png;base64,")
+    assert last["read_versions"] == {"bars": 1, "corporate_actions": 1, "signals": 1}
+    assert "overrides" not in last
+
+
+def test_overrides_are_used_and_told(run, lake):
+    instance, outcome = run(
+        FIRST, MIDDLE, initial_capital=5_000.0, parameters={"lookback": 12, "target_vol": None}
+    )
+    assert outcome.success, outcome.error
+    assert lake.read(SNAPSHOTS, portfolio="p")["initial_capital"][0].as_py() == 5_000
+    assert metadata_of(instance, FIRST)["overrides"] == {
+        "initial_capital": 5_000.0,
+        "lookback": 12,
+        "target_vol": None,
+    }
+
+
+def test_a_later_range_continues_and_a_hole_fails_the_run_with_the_remedy(run):
+    assert run(FIRST, date(2020, 2, 28))[1].success
+    outcome = run(NEXT, LAST)[1]
+    assert not outcome.success
+    assert "Backfill 2020-03-02 to 2020-03-31 first" in str(outcome.error)
+    assert run(date(2020, 3, 2), LAST)[1].success
+
+
+def test_a_wrong_override_fails_the_run_and_names_key_value_and_bound(run, lake):
+    outcome = run(FIRST, MIDDLE, parameters={"single_cap": -1.0})[1]
+    assert not outcome.success
+    for part in ("parameters.single_cap", "-1.0", "greater than 0"):
+        assert part in str(outcome.error)
+    assert lake.version(SNAPSHOTS) is None
+
+
+def test_partitions_are_the_sessions_of_the_calendar():
+    partitions = session_partitions(date(2012, 10, 1), date(2012, 11, 30))
+    keys = partitions.get_partition_keys(current_time=None)
+    keys = [key for key in keys if key <= "2012-11-30"]
+    assert "2012-10-29" not in keys, "the exchange was closed for a hurricane"
+    assert "2012-11-22" not in keys
+    assert "2012-11-23" in keys, "a half day is a session"
+    assert len(keys) == len(set(keys)) == 42
+
+
+def test_keys_with_a_session_left_out_are_refused():
+    from stocker_pipeline.domain.errors import BookRefused
+
+    with pytest.raises(BookRefused, match="without 2020-01-03"):
+        contiguous_range(["2020-01-02", "2020-01-06"], CALENDAR, where="test")
