@@ -123,8 +123,12 @@ def backtest(
     if initial_capital is not None:
         overrides["initial_capital"] = initial_capital
     outcome = _run(
-        settings, runs.portfolio_assets(portfolio), sessions, overrides,
-        f"trading {portfolio}", quiet=as_json,
+        settings,
+        runs.portfolio_assets(portfolio),
+        sessions,
+        overrides,
+        f"trading {portfolio}",
+        quiet=as_json,
     )
     if not outcome.success:
         _finish(outcome, {}, as_json)
@@ -201,7 +205,11 @@ def demo() -> None:
     for portfolio in ("buy_and_hold_backtest", name):
         target = settings.reports / f"{portfolio}.html"
         _write_and_print(
-            settings, portfolio, named_portfolio(portfolio), target, False,
+            settings,
+            portfolio,
+            named_portfolio(portfolio),
+            target,
+            False,
             quiet=portfolio != name,
         )
     out.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
@@ -321,7 +329,9 @@ def _lake_range(
     known = Lake(settings.lake_root).read(BARS, symbols=universe, columns=["session"])["session"]
     if len(known) == 0:
         raise InputRefused(
-            f"bars of {', '.join(universe)}", "none", where="the lake",
+            f"bars of {', '.join(universe)}",
+            "none",
+            where="the lake",
             remedy="Run stocker ingest first.",
         )
     return (

@@ -20,14 +20,13 @@ class Settings(BaseSettings):
         "dev", description="Which schedules and sensors run; dev runs none."
     )
     home: Path = Field(
-        PROJECT_ROOT / ".stocker", description="Directory of all local state: lake, Dagster, reports."
+        PROJECT_ROOT / ".stocker",
+        description="Directory of all local state: lake, Dagster, reports.",
     )
     lake_uri: str | None = Field(
         None, description="Root of the lake, a directory or s3://bucket/prefix; null = home/lake."
     )
-    first_session: date = Field(
-        date(2000, 1, 3), description="First partition of the asset graph."
-    )
+    first_session: date = Field(date(2000, 1, 3), description="First partition of the asset graph.")
     provider: Literal["sample"] = Field("sample", description="Where bars come from.")
 
     @cached_property

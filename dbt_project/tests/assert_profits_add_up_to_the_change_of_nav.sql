@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_daily_performance'}}}) }}
 -- The mart's profits over a book, plus its flows, are its last NAV less its initial capital.
 with book as (
 

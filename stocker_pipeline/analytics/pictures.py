@@ -25,7 +25,8 @@ def equity_picture(record: TrackRecord) -> bytes:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     styles = iter(((_MUTED, "-"), (_MUTED, ":")))
     for benchmark, (colour, line) in zip(benchmarks_of(record), styles, strict=False):
-        above.plot(record.sessions, benchmark.nav, color=colour, ls=line, lw=1, label=benchmark.name)
+        style = {"color": colour, "ls": line, "lw": 1}
+        above.plot(record.sessions, benchmark.nav, label=benchmark.name, **style)
     above.plot(record.sessions, record.nav, color=_INK, lw=1.4, label="portfolio")
     above.yaxis.set_major_formatter("${x:,.0f}")
     above.set_ylabel("NAV")

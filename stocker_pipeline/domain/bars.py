@@ -217,31 +217,27 @@ def _range_rules(prices: dict[str, np.ndarray]) -> list[Rule]:
     with np.errstate(over="ignore"):
         ceiling, floor = high * (1 + RANGE_TOLERANCE), low * (1 - RANGE_TOLERANCE)
     remedy = "Ask another source what was traded, and correct the row or leave it out."
-    rules = [
-        Rule(
-            "high",
-            "a high at or above the low of its row",
-            ceiling < low,
-            lambda row: f"high {_number(high[row])} with low {_number(low[row])}",
+    high_rule = Rule(
+        "high",
+        "a high at or above the low of its row",
+        ceiling < low,
+        lambda row: f"high {_number(high[row])} with low {_number(low[row])}",
+        remedy,
+    )
+
+    def inside(name: str, phrase: str) -> Rule:
+        price = prices[name]
+        return Rule(
+            name,
+            f"{phrase} from low to high of its row (relative tolerance {RANGE_TOLERANCE})",
+            (price > ceiling) | (price < floor),
+            lambda row: (
+                f"{_number(price[row])} with low {_number(low[row])} and high {_number(high[row])}"
+            ),
             remedy,
         )
-    ]
-    for name in ("open", "close"):
-        price = prices[name]
-        rules.append(
-            Rule(
-                name,
-                f"{'an open' if name == 'open' else 'a close'} from low to high of its row "
-                f"(relative tolerance {RANGE_TOLERANCE})",
-                (price > ceiling) | (price < floor),
-                lambda row, price=price: (
-                    f"{_number(price[row])} with low {_number(low[row])} "
-                    f"and high {_number(high[row])}"
-                ),
-                remedy,
-            )
-        )
-    return rules
+
+    return [high_rule, inside("open", "an open"), inside("close", "a close")]
 
 
 def _volume_rule(volume: np.ndarray) -> Rule:

@@ -276,7 +276,10 @@ def _refuse_type(column: pa.Array, name: str, wanted: str, source: Source) -> No
     if _is_text(column.type):
         refuse_broken([_no_number(column, name)], source)
     row = int(column.is_valid().to_numpy(zero_copy_only=False).argmax())
-    value = re.sub(r"\s+", " ", repr(column[row].as_py()))[:80]
+    try:
+        value = re.sub(r"\s+", " ", repr(column[row].as_py()))[:80]
+    except (OverflowError, ValueError):  # such as a timestamp in the year 100,000
+        value = "a value out of range"
     raise InputRefused(
         wanted,
         f"{value}, in a column of type {column.type}",

@@ -15,16 +15,24 @@ SYMBOL_PATTERN = r"^[A-Z][A-Z0-9.\-]{0,9}$"
 Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN)]
 
 
-def bounded(*, le: float, **bounds: float) -> Any:
+def bounded(*, le: float, gt: float | None = None, ge: float | None = None) -> Any:
     """A finite number up to ``le``; the same bound in a form that a NaN breaks in JSON schema too.
 
     ``NaN < minimum`` is false, so a schema's minimum lets a NaN pass. Its negation does not.
     """
     return Field(
-        le=le, allow_inf_nan=False, json_schema_extra={"not": {"exclusiveMinimum": le}}, **bounds
+        gt=gt,
+        ge=ge,
+        le=le,
+        allow_inf_nan=False,
+        json_schema_extra={"not": {"exclusiveMinimum": le}},
     )
 
 
+Buffer = Annotated[
+    float,
+    Field(ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"minimum": 1}}),
+]
 Decay = Annotated[float, bounded(gt=0, le=1)]
 Multiple = Annotated[float, bounded(gt=0, le=LEVERAGE_CEILING)]
 Drawdown = Annotated[float, bounded(gt=0, le=1)]
@@ -42,7 +50,8 @@ class PortfolioParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     target_vol: Annotated[float, bounded(gt=0, le=10)] | None = Field(
-        0.10, description="Volatility the book is scaled to, per year as a fraction; null = no scaling."
+        0.10,
+        description="Volatility the book is scaled to, per year as a fraction; null = no scaling.",
     )
     portfolio_lambda: Decay | None = Field(
         0.97, description="Decay per session of the weights in the book's forecast volatility."
@@ -61,12 +70,12 @@ class PortfolioParameters(BaseModel):
     )
     drawdown_recover: Share | None = Field(
         0.05,
-        description="Drawdown below which a tripped breaker recovers, a fraction; null = no memory.",
+        description="Drawdown below which a tripped breaker recovers; null = no memory.",
     )
     drawdown_scale: Share = Field(
         0.5, description="What every target is multiplied by while the breaker is tripped."
     )
-    buffer: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"minimum": 1}})] = Field(
+    buffer: Buffer = Field(
         0.10, description="No order for a change of at most this fraction of the position; 0 = off."
     )
     min_notional: Annotated[float, bounded(ge=0, le=1e9)] = Field(
@@ -88,7 +97,8 @@ class PortfolioParameters(BaseModel):
         "raw", description="Prices for money: raw as traded, or adjusted for comparison only."
     )
     flips: Literal["two_step", "single"] = Field(
-        "two_step", description="Whether an order may cross zero (single) or closes first (two_step)."
+        "two_step",
+        description="Whether an order may cross zero (single) or closes first (two_step).",
     )
 
     @model_validator(mode="after")

@@ -44,7 +44,7 @@ class PriceHistory:
 
     Attributes:
         symbols: Column names.
-        index: The signal series on session rows, NaN = no bar. Row ``t`` is known after close ``t``.
+        index: The signal series on session rows, NaN = no bar. A row is known after its close.
         member: Whether a symbol is in the universe; one row for ever or one per session.
         first, last: Rows to decide for.
         book_start: Row of the portfolio's first session.

@@ -190,9 +190,7 @@ def size_session(
     gross = cap_singles(target, factors[LEVERAGE], rules.single_cap, capped)
     x_single[:] = target
     factors[GROSS_FACTOR] = gross_factor(gross, rules.gross_cap)
-    tripped = breaker_trips(
-        book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules
-    )
+    tripped = breaker_trips(book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules)
     book.totals[TRIPPED] = 1 if tripped else 0
     factors[BREAKER_FACTOR] = rules.drawdown_scale if tripped else 1.0
     if factors[GROSS_FACTOR] != 1.0 or factors[BREAKER_FACTOR] != 1.0:
@@ -295,16 +293,19 @@ def trade_session(
             continue
         filled = execute(market, rules, book, t, j, quantity, fills)
         if detail:
-            write_order(
-                orders, t, j, quantity, desired, held, filled, decision[j], reference
-            )
+            write_order(orders, t, j, quantity, desired, held, filled, decision[j], reference)
     return STATUS_FINE
 
 
 @njit(cache=True, error_model="numpy")
 def mark_session(
-    market: Market, book: Book, t: int, quantity: np.ndarray, cost: np.ndarray,
-    mark: np.ndarray, mark_age: np.ndarray,
+    market: Market,
+    book: Book,
+    t: int,
+    quantity: np.ndarray,
+    cost: np.ndarray,
+    mark: np.ndarray,
+    mark_age: np.ndarray,
 ) -> tuple[int, int, float]:
     """E27: marks at the close; returns net and gross positions value (1/10,000 dollar).
 
@@ -368,15 +369,38 @@ def run_sessions(
         if market.member.shape[0] > 1:
             start = history_start(market, t)
         size_session(
-            market, weights[t], rules, book, t, start, record.target[at], record.x_single[at],
-            record.single_capped[at], record.factors[row],
+            market,
+            weights[t],
+            rules,
+            book,
+            t,
+            start,
+            record.target[at],
+            record.x_single[at],
+            record.single_capped[at],
+            record.factors[row],
         )
         status = trade_session(
-            market, weights[t], record.target[at], split, rules, book, t, fills, orders, detail,
-            record.desired[at], record.decision[at],
+            market,
+            weights[t],
+            record.target[at],
+            split,
+            rules,
+            book,
+            t,
+            fills,
+            orders,
+            detail,
+            record.desired[at],
+            record.decision[at],
         )
         net, gross, size = mark_session(
-            market, book, t, record.quantity[at], record.cost[at], record.mark[at],
+            market,
+            book,
+            t,
+            record.quantity[at],
+            record.cost[at],
+            record.mark[at],
             record.mark_age[at],
         )
         if status == STATUS_FINE and not size + abs(float(book.totals[CASH])) < _NAV_LIMIT:

@@ -29,7 +29,7 @@ class Log(NamedTuple):
 
     rows: np.ndarray
     values: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count, which no one calls
 
     def used(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows and values in use."""
@@ -40,9 +40,7 @@ class Log(NamedTuple):
 @njit(cache=True)
 def empty_log(capacity: int, columns: int) -> Log:
     """A log without rows."""
-    return Log(
-        np.empty((capacity, columns), np.int64), np.empty(capacity), np.zeros(1, np.int64)
-    )
+    return Log(np.empty((capacity, columns), np.int64), np.empty(capacity), np.zeros(1, np.int64))
 
 
 @njit(cache=True)

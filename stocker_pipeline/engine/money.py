@@ -51,7 +51,7 @@ def _wide_share(whole: int, part: int, total: int) -> int:
     low = (low_low & _LOW) | (middle << _WIDE)
     high = high_high + (low_high >> _WIDE) + (high_low >> _WIDE) + (middle >> _WIDE)
     remainder, quotient = _ZERO, _ZERO
-    for step in range(128):
+    for _ in range(128):
         bit = (high >> _TOP) & _ONE
         high = (high << _ONE) | (low >> _TOP)
         low = low << _ONE

@@ -5,6 +5,7 @@ bar. Building it is the only place where dates and names become positions.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -33,10 +34,11 @@ class Panel:
     index: np.ndarray
     market: Market
 
-    def row_of(self, session: np.datetime64) -> int:
+    def row_of(self, session: date) -> int:
         """The row of a session that the panel has."""
-        row = int(np.searchsorted(self.sessions, session))
-        if row == len(self.sessions) or self.sessions[row] != session:
+        wanted = np.datetime64(session, "D")
+        row = int(np.searchsorted(self.sessions, wanted))
+        if row == len(self.sessions) or self.sessions[row] != wanted:
             raise KeyError(f"{session} is no session of the panel")
         return row
 
@@ -123,9 +125,7 @@ class _Columns:
         return values
 
 
-def _events(
-    actions: pa.Table | None, sessions: np.ndarray, universe: tuple[str, ...]
-) -> Events:
+def _events(actions: pa.Table | None, sessions: np.ndarray, universe: tuple[str, ...]) -> Events:
     """Actions of the universe by row, then symbol, then their own date (E4)."""
     if actions is None or actions.num_rows == 0:
         empty = np.zeros(0, np.int64)

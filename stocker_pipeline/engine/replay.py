@@ -7,7 +7,14 @@ a book that its facts do not explain is noticed.
 import numpy as np
 from numba import njit
 
-from stocker_pipeline.engine.book import REALISED, Book, book_fill, book_split, empty_book, with_room
+from stocker_pipeline.engine.book import (
+    REALISED,
+    Book,
+    book_fill,
+    book_split,
+    empty_book,
+    with_room,
+)
 from stocker_pipeline.engine.simulate import Lot
 
 

@@ -104,7 +104,7 @@ def expand(own: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> None:
-    """``ln(new/old)`` of a row: 2·atanh((new − old)/(new + old)), by its series when it is small."""
+    """``ln(new/old)`` of a row: 2·atanh((new − old)/(new + old)), by its series when small."""
     largest = 0.0
     for j in range(new.shape[0]):
         u = (new[j] - old[j]) / (new[j] + old[j])

@@ -65,7 +65,7 @@ def portfolio_volatility(
 
 @njit(cache=True, error_model="numpy")
 def leverage_factor(sigma: float, rules: Rules) -> float:
-    """k of E10: ``min(target_vol/σ_p, max_leverage)``; 0 where the book would not move at all."""
+    """K of E10: ``min(target_vol/σ_p, max_leverage)``; 0 where the book would not move at all."""
     if np.isnan(rules.target_vol):
         return 1.0
     if not sigma > 0.0:

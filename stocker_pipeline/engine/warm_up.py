@@ -42,7 +42,7 @@ def _panel() -> Panel:
         {
             "symbol": [symbol for symbol, _ in rows],
             "session": np.array([day for _, day in rows]),
-            **{name: price for name in ("open", "high", "low", "close", "volume")},
+            **dict.fromkeys(("open", "high", "low", "close", "volume"), price),
         }
     )
     actions = pa.table(

@@ -39,7 +39,7 @@ What this leans on
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import sqlalchemy
 from dagster import DagsterEventType, DagsterInstance, Selector, StringSource
@@ -59,10 +59,7 @@ from stocker_pipeline.domain.errors import ConfigurationRefused
 if TYPE_CHECKING:
     from stocker_pipeline.orchestration.event_log_postgres import BatchedPostgresEventLogStorage
 
-__all__ = ["BATCH_EVENTS", "BatchedPostgresEventLogStorage", "BatchedSqliteEventLogStorage"]
-
-BATCH_EVENTS = 1000
-"""Events per transaction: beyond it nothing is gained, and other writers wait 0.2 s at most."""
+__all__ = ["BatchedPostgresEventLogStorage", "BatchedSqliteEventLogStorage"]
 
 _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 _CHECK_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
@@ -75,7 +72,13 @@ Row = Mapping[str, Any]
 
 
 class BatchedEvents(SqlEventLogStorage):
-    """What both databases share: the tables of a batch, filled on one open transaction."""
+    """What both databases share: the tables of a batch, filled on one open transaction.
+
+    Attributes:
+        batch_events: Events per transaction, where the environment does not say otherwise.
+    """
+
+    batch_events: ClassVar[int]
 
     def register_instance(self, instance: DagsterInstance) -> None:
         """Serve an instance, and have it gather events into batches.
@@ -84,7 +87,7 @@ class BatchedEvents(SqlEventLogStorage):
         it where the storage goes to work reaches the webserver, the daemon and every run worker,
         since each of them builds its own storage; a value that the environment has is respected.
         """
-        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_EVENTS))
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(self.batch_events))
         super().register_instance(instance)
 
     def _insert_batch(self, conn: Connection, rows: Sequence[Row]) -> Sequence[int]:
@@ -160,6 +163,9 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
             home_dir: {env: DAGSTER_HOME}
     """
 
+    # One batch for an asset over 15 years. Other writers wait for it, half a second at most.
+    batch_events = 4000
+
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
         # Stock holds this lock while a database is open and opens one at a time; a batch has both
@@ -216,7 +222,7 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
         # RETURNING promises no order. But SQLite numbers a new row one above the highest, and this
         # transaction is the only writer from its first insert on: the ids are the last ones.
         conn.execute(SqlEventLogStorageTable.insert(), rows)
-        last = conn.execute(
+        last: int = conn.execute(
             sqlalchemy.select(sqlalchemy.func.max(SqlEventLogStorageTable.c.id))
         ).scalar_one()
         return range(last - len(rows) + 1, last + 1)

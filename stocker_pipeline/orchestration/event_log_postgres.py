@@ -26,6 +26,10 @@ class BatchedPostgresEventLogStorage(BatchedEvents, PostgresEventLogStorage):
     ``auth_provider``, ``should_autocreate_tables``).
     """
 
+    # A reader that follows ids can miss those of a transaction that is still open while a later one
+    # commits, as in the stock storage: so the transactions are short.
+    batch_events = 1000
+
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]

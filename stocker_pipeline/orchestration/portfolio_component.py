@@ -20,7 +20,7 @@ from stocker_pipeline.orchestration.partitions import (
 )
 from stocker_pipeline.orchestration.portfolio_metadata import (
     book_metadata,
-    session_metadata,
+    overridden,
     signals_metadata,
 )
 from stocker_pipeline.orchestration.resources import OverridesResource
@@ -37,8 +37,6 @@ BOOK_ASSETS = {
     "portfolio_snapshot": "The book at the close: NAV, cash, positions, drawdown.",
 }
 """Assets of one book in the order of the day."""
-
-
 
 
 @dataclass
@@ -116,7 +114,8 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     ) -> dg.MaterializeResult[Any]:
         effective, opening, start, end = started(lake, overrides, list(context.partition_keys))
         result = forecast(lake, name, effective, opening, start, end)
-        return dg.MaterializeResult(metadata=signals_metadata(result, overrides))
+        context.add_asset_metadata(signals_metadata(result), partition_key=end.isoformat())
+        return dg.MaterializeResult(metadata=overridden(overrides))
 
     chain = [None, *BOOK_ASSETS][:-1]
 
@@ -137,9 +136,8 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     ) -> Any:
         effective, opening, start, end = started(lake, overrides, list(context.partition_keys))
         result = trade(lake, name, effective, opening, start, end)
-        for key, metadata in session_metadata(result, overrides, lake, effective):
-            context.add_asset_metadata(metadata, [name, "portfolio_snapshot"], key)
-        for asset, metadata in book_metadata(result, overrides).items():
-            yield dg.MaterializeResult(asset_key=[name, asset], metadata=metadata)
+        for asset, metadata in book_metadata(result, lake, effective).items():
+            context.add_asset_metadata(metadata, [name, asset], end.isoformat())
+            yield dg.MaterializeResult(asset_key=[name, asset], metadata=overridden(overrides))
 
     return dg.Definitions(assets=[signals, book])

@@ -1,11 +1,12 @@
-"""What a run leaves in the Dagster UI. Small: metadata is repeated for every partition of a range.
+"""What a run leaves in the Dagster UI: pictures, tables and versions, on its last session.
 
-Numbers of one session go to that session's partition; the picture, the tables and the versions go
-to the last partition only.
+Metadata is stored once for every session of a range, so what is said of each is kept to the
+overrides. Metadata of single sessions would cost more than the backfill: adding it copies all of
+what was added before.
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -21,55 +22,48 @@ from stocker_pipeline.stages.report import record_of
 from stocker_pipeline.stages.trade import Traded
 from stocker_pipeline.strategies.portfolio import Portfolio
 
+_TABLES = {
+    "targets": "targets",
+    "orders": "orders",
+    "fills": "fills",
+    "portfolio_snapshot": "snapshots",
+}
+"""Asset → the table it writes."""
 
-def signals_metadata(result: Forecasted, overrides: OverridesResource) -> Mapping[str, Any]:
-    """Counts, reasons and versions of a forecast."""
+
+def signals_metadata(result: Forecasted) -> Mapping[str, Any]:
+    """Counts, reasons and versions of a forecast, for its last session."""
     return {
         "signals": result.signals,
         "without_signal": dict(result.silent),
         "read_versions": dict(result.read),
         "written_version": result.version,
-        **_overridden(overrides),
     }
 
 
 def book_metadata(
-    result: Traded, overrides: OverridesResource
+    result: Traded, lake: Lake, portfolio: Portfolio
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Metadata of each asset of the book, the same for all sessions of the run."""
-    tables = {
-        "targets": "targets",
-        "orders": "orders",
-        "fills": "fills",
-        "portfolio_snapshot": "snapshots",
-    }
-    return {
+    """What each asset of the book gets on the last session of a run."""
+    found: dict[str, Mapping[str, Any]] = {
         asset: {
             "rows_of_run": result.tables[table].num_rows,
             "read_versions": dict(result.read),
             "written_version": result.written[table],
-            **_overridden(overrides),
         }
-        for asset, table in tables.items()
+        for asset, table in _TABLES.items()
     }
+    found["portfolio_snapshot"] = {
+        **found["portfolio_snapshot"],
+        **_summary(result, lake, portfolio),
+    }
+    return found
 
 
-def session_metadata(
-    result: Traded, overrides: OverridesResource, lake: Lake, portfolio: Portfolio
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Partition key and metadata of every snapshot; the last one also gets the pictures."""
-    snapshots = result.tables["snapshots"]
-    columns = snapshots.select(["session", "nav", "drawdown", "gross_exposure"]).to_pydict()
-    last = snapshots.num_rows - 1
-    for row, session in enumerate(columns["session"]):
-        metadata: dict[str, Any] = {
-            "nav": float(columns["nav"][row]),
-            "drawdown": columns["drawdown"][row],
-            "gross_exposure": columns["gross_exposure"][row],
-        }
-        if row == last:
-            metadata |= _summary(result, lake, portfolio)
-        yield session.isoformat(), metadata
+def overridden(overrides: OverridesResource) -> Mapping[str, Any]:
+    """For every session of a run: the numbers that differ from the YAML; empty where none do."""
+    given = overrides.as_metadata()
+    return {"overrides": given} if given else {}
 
 
 def _summary(result: Traded, lake: Lake, portfolio: Portfolio) -> Mapping[str, Any]:
@@ -81,6 +75,9 @@ def _summary(result: Traded, lake: Lake, portfolio: Portfolio) -> Mapping[str, A
     picture = equity_picture(record_of(portfolio, result.tables, bars, actions))
     encoded = base64.b64encode(picture).decode()
     return {
+        "nav": float(snapshots["nav"][-1].as_py()),
+        "drawdown": snapshots["drawdown"][-1].as_py(),
+        "gross_exposure": snapshots["gross_exposure"][-1].as_py(),
         "equity_and_drawdown": dg.MetadataValue.md(
             f"![NAV and drawdown](data:image/png;base64,{encoded})"
         ),
@@ -98,8 +95,3 @@ def _markdown(positions: pa.Table) -> str:
         for row in positions.to_pylist()
     ]
     return "\n".join(rows)
-
-
-def _overridden(overrides: OverridesResource) -> Mapping[str, Any]:
-    given = overrides.as_metadata()
-    return {"overrides": given} if given else {}

@@ -56,4 +56,4 @@ class OverridesResource(dg.ConfigurableResource):
         given: dict[str, Any] = dict(self.parameters)
         if self.initial_capital is not None:
             given["initial_capital"] = self.initial_capital
-        return given | ({"restart": True} if self.restart else {})
+        return given

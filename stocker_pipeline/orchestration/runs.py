@@ -17,8 +17,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from stocker_pipeline.domain import errors
 from stocker_pipeline.settings import PROJECT_ROOT, Settings
@@ -93,9 +92,15 @@ def run_assets(
     failure = _first_failure(result)
     if result.success or failure is None:
         return RunOutcome(result.run_id, result.success, exit_code=0 if result.success else 1)
+    return RunOutcome(result.run_id, False, failure.message.strip(), _exit_code(failure))
+
+
+def _exit_code(failure: SerializableErrorInfo) -> int:
+    """A refusal's own code, for Dagster hands over an error as text and class name."""
     kind = getattr(errors, failure.cls_name or "", None)
-    code = kind.exit_code if isinstance(kind, type) else 1
-    return RunOutcome(result.run_id, False, failure.message.strip(), code)
+    if isinstance(kind, type) and issubclass(kind, errors.StockerError):
+        return kind.exit_code
+    return 1
 
 
 def _first_failure(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:

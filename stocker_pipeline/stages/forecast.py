@@ -48,9 +48,7 @@ def forecast_rows(
     rule: Strategy[Any], panel: Panel, *, first: int, last: int, book_start: int
 ) -> tuple[Forecast, pa.Table]:
     """Weights of rows ``first`` … ``last`` of a panel, and the same as a table."""
-    history = PriceHistory(
-        panel.symbols, panel.index, panel.market.member, first, last, book_start
-    )
+    history = PriceHistory(panel.symbols, panel.index, panel.market.member, first, last, book_start)
     forecast = rule.forecast_range(history)
     table = signals_table(
         panel,

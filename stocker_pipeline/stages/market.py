@@ -74,7 +74,9 @@ def panel_from_lake(
     symbols = sorted({*portfolio.universe, *also})
     bars = lake.read(BARS, symbols=symbols, last=last)
     actions = lake.read(CORPORATE_ACTIONS, symbols=symbols, last=last)
-    return panel_of(bars, actions, portfolio, last, where=f"the lake's table {BARS.name}", also=also)
+    return panel_of(
+        bars, actions, portfolio, last, where=f"the lake's table {BARS.name}", also=also
+    )
 
 
 def refuse_sessions_without_bars(panel: Panel, first: date, last: date) -> None:

@@ -84,7 +84,7 @@ def parsed_overrides(assignments: list[str]) -> dict[str, Any]:
         name, separator, text = assignment.partition("=")
         name = name.strip()
         try:
-            value = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader
+            value = yaml.load(text, _StrictLoader)
         except yaml.YAMLError:
             separator = ""
         if not separator or not name or name in parsed:
@@ -117,7 +117,7 @@ def _attributes(path: Path) -> Mapping[str, Any]:
             remedy="Name the portfolio's YAML.",
         )
     try:
-        data = yaml.load(path.read_text(), _StrictLoader)  # noqa: S506 - a SafeLoader
+        data = yaml.load(path.read_text(), _StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputRefused(
             "readable YAML", str(error).replace("\n", " "), where=path.name, remedy="Correct it."

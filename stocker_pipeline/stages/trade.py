@@ -70,8 +70,13 @@ def run_tables(run: Run, weights: np.ndarray, required_bars: int) -> dict[str, p
 
 
 def run_book(
-    panel: Panel, portfolio: Portfolio, weights: np.ndarray, book: OpeningBook,
-    *, first: int, last: int,
+    panel: Panel,
+    portfolio: Portfolio,
+    weights: np.ndarray,
+    book: OpeningBook,
+    *,
+    first: int,
+    last: int,
 ) -> Run:
     """The engine over rows ``first`` … ``last`` with the portfolio's parameters."""
     rules = rules_of(portfolio.parameters, portfolio.rule().window_bars)
@@ -107,8 +112,12 @@ def _invalidate(lake: Lake, name: str, first: date, last: date) -> int:
     """Take away the snapshots of what will be replaced; returns how many lay after ``last``."""
     done = lake.read(SNAPSHOTS, portfolio=name, first=first, columns=["session"])["session"]
     if len(done):
-        lake.replace(SNAPSHOTS, SNAPSHOTS.schema.empty_table().drop_columns("portfolio"),
-                     first=first, portfolio=name)
+        lake.replace(
+            SNAPSHOTS,
+            SNAPSHOTS.schema.empty_table().drop_columns("portfolio"),
+            first=first,
+            portfolio=name,
+        )
     return int(pc.sum(pc.greater(done, pa.scalar(last, pa.date32()))).as_py() or 0)
 
 
@@ -125,14 +134,15 @@ def _stored_weights(
     if len(missing) or other:
         raise BookRefused(
             f"signals of every session from {first} to {last}, made with {expected}",
-            f"none for {missing[0]} and {len(missing) - 1} more" if len(missing)
+            f"none for {missing[0]} and {len(missing) - 1} more"
+            if len(missing)
             else f"signals made with other parameters (hash {other[0]}, not {digest})",
             where=f"portfolio {name}, the lake's table {SIGNALS.name}",
             remedy="Materialise the signals of the range in the same run, with the same overrides.",
         )
     weights = np.full((len(panel.sessions), len(panel.symbols)), np.nan)
     columns = pc.index_in(rows["symbol"], value_set=pa.array(panel.symbols, pa.string()))
-    weights[np.searchsorted(panel.sessions, sessions), columns.to_numpy().astype(int)] = (
-        rows["weight"].to_numpy()
-    )
+    weights[np.searchsorted(panel.sessions, sessions), columns.to_numpy().astype(int)] = rows[
+        "weight"
+    ].to_numpy()
     return weights

@@ -17,7 +17,7 @@ class Forecast:
     """A strategy's view of one session, one number per symbol, or of a range, one row per session.
 
     Attributes:
-        weights: Signed fractions of NAV before any scaling or cap; NaN = no view, keep what is held.
+        weights: Signed fractions of NAV before any scaling or cap; NaN = keep what is held.
         momentum: Optional, shown beside the weights (fraction).
         volatility: Optional, shown beside the weights (per year).
     """

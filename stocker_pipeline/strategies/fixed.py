@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from stocker_pipeline.domain.portfolio import Multiple, PortfolioParameters, Symbol, bounded
+from stocker_pipeline.domain.portfolio import Buffer, Multiple, PortfolioParameters, Symbol, bounded
 from stocker_pipeline.engine.history import PriceWindow
 from stocker_pipeline.strategies.base import Forecast, Strategy
 
@@ -14,7 +14,8 @@ class _UnscaledParameters(PortfolioParameters):
     """No volatility target and no breaker: what is meant to be held is held."""
 
     target_vol: Annotated[float, bounded(gt=0, le=10)] | None = Field(
-        None, description="Volatility the book is scaled to, per year as a fraction; null = no scaling."
+        None,
+        description="Volatility the book is scaled to, per year as a fraction; null = no scaling.",
     )
     single_cap: Multiple = Field(
         1.0, description="Largest weight of one symbol, as a multiple of NAV."
@@ -30,10 +31,7 @@ class _UnscaledParameters(PortfolioParameters):
 class BuyAndHoldParameters(_UnscaledParameters):
     """A wide buffer: weights follow prices by themselves, so only new symbols are traded."""
 
-    buffer: Annotated[
-        float,
-        Field(ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"minimum": 1}}),
-    ] = Field(
+    buffer: Buffer = Field(
         0.5, description="No order for a change of at most this fraction of the position; 0 = off."
     )
 
@@ -75,7 +73,7 @@ class SixtyFortyParameters(_UnscaledParameters):
         gross = sum(abs(weight) for weight in self.weights.values())
         if gross > self.gross_cap + 1e-9:
             raise ValueError(
-                f"weights add up to {gross:g} in absolute value, above gross_cap {self.gross_cap:g}: "
+                f"weights add up to {gross:g} in size, above gross_cap {self.gross_cap:g}: "
                 "they would be scaled down silently; lower them or raise gross_cap"
             )
         return self

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from pydantic import Field, model_validator
 
-from stocker_pipeline.domain.portfolio import Decay, PortfolioParameters, bounded
+from stocker_pipeline.domain.portfolio import Buffer, Decay, PortfolioParameters, bounded
 from stocker_pipeline.engine.history import PriceHistory, PriceWindow
 from stocker_pipeline.engine.signals import MOMENTUM_EPSILON, expand, momentum_and_volatility
 from stocker_pipeline.engine.sizing import inverse_volatility_weights
@@ -43,13 +43,14 @@ class TrendLiteralParameters(TrendParameters):
     """The first design's numbers: no volatility target, no buffer, no memory, adjusted prices."""
 
     target_vol: Annotated[float, bounded(gt=0, le=10)] | None = Field(
-        None, description="Volatility the book is scaled to, per year as a fraction; null = no scaling."
+        None,
+        description="Volatility the book is scaled to, per year as a fraction; null = no scaling.",
     )
     drawdown_recover: Annotated[float, bounded(ge=0, le=1)] | None = Field(
         None,
-        description="Drawdown below which a tripped breaker recovers, a fraction; null = no memory.",
+        description="Drawdown below which a tripped breaker recovers; null = no memory.",
     )
-    buffer: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"minimum": 1}})] = Field(
+    buffer: Buffer = Field(
         0.0, description="No order for a change of at most this fraction of the position; 0 = off."
     )
     price_basis: Literal["raw", "adjusted"] = Field(

@@ -58,7 +58,11 @@ def market(text: str, actions: str = "", *, first: date = FIRST_DAY, basis: str 
         }
     )
     return panel_from_tables(
-        bars, table, sessions=sessions, universe=tuple(sorted(symbols)), price_basis=basis,
+        bars,
+        table,
+        sessions=sessions,
+        universe=tuple(sorted(symbols)),
+        price_basis=basis,
         with_returns=True,
     )
 

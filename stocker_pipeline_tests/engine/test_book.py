@@ -135,7 +135,9 @@ def test_a_deposit_and_a_withdrawal_leave_the_drawdown_in_percent_where_it_was()
 
 def test_a_withdrawal_of_everything_is_refused_with_session_and_amount():
     panel = market("A\n10\n10\n10")
-    with pytest.raises(ConfigurationRefused, match=r"1,000\.0000 dollars at the close of 2020-01-06"):
+    with pytest.raises(
+        ConfigurationRefused, match=r"1,000\.0000 dollars at the close of 2020-01-06"
+    ):
         run(panel, "1\n1", capital="1000", flows={2: "-1000"})
 
 

@@ -80,7 +80,12 @@ def test_nav_is_where_it_came_from_and_fills_explain_positions(
     )
     last = len(panel.sessions) - 1
     result = simulate(
-        panel, weights, rules_of(parameters, 20), OpeningBook.of_cash(10**9), first=1, last=last,
+        panel,
+        weights,
+        rules_of(parameters, 20),
+        OpeningBook.of_cash(10**9),
+        first=1,
+        last=last,
         flows_e4=flows,
     )
     snapshots = {

@@ -34,7 +34,11 @@ def fills(*rows: tuple[str, str, int]) -> pa.Table:
 
 def quantities(lake: Lake, portfolio: str, **where: object) -> list[tuple[str, int]]:
     rows = lake.read(FILLS, portfolio=portfolio, **where)
-    return list(zip(rows["session"].cast(pa.string()).to_pylist(), rows["quantity"].to_pylist()))
+    return list(
+        zip(
+            rows["session"].cast(pa.string()).to_pylist(), rows["quantity"].to_pylist(), strict=True
+        )
+    )
 
 
 def test_a_range_is_replaced_and_the_rest_stays(lake):
@@ -49,7 +53,9 @@ def test_a_range_is_replaced_and_the_rest_stays(lake):
 
 def test_an_open_end_replaces_everything_after_it(lake):
     lake.replace(
-        FILLS, fills(("2020-01-02", "A", 1), ("2020-01-06", "A", 3)), first=date(2020, 1, 1),
+        FILLS,
+        fills(("2020-01-02", "A", 1), ("2020-01-06", "A", 3)),
+        first=date(2020, 1, 1),
         portfolio="p",
     )
     lake.replace(FILLS, fills(), first=date(2020, 1, 3), portfolio="p")
@@ -57,7 +63,9 @@ def test_an_open_end_replaces_everything_after_it(lake):
 
 
 def test_a_version_can_be_read_again_after_it_was_replaced(lake):
-    first = lake.replace(FILLS, fills(("2020-01-02", "A", 1)), first=date(2020, 1, 1), portfolio="p")
+    first = lake.replace(
+        FILLS, fills(("2020-01-02", "A", 1)), first=date(2020, 1, 1), portfolio="p"
+    )
     lake.replace(FILLS, fills(("2020-01-02", "A", 2)), first=date(2020, 1, 1), portfolio="p")
     assert quantities(lake, "p", version=first) == [("2020-01-02", 1)]
     assert quantities(lake, "p") == [("2020-01-02", 2)]

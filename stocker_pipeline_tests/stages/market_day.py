@@ -35,7 +35,7 @@ class TwoSymbolMarket:
             {
                 "symbol": np.tile(np.array(SYMBOLS), len(sessions)),
                 "session": day,
-                **{name: price for name in ("open", "high", "low", "close")},
+                **dict.fromkeys(("open", "high", "low", "close"), price),
                 "volume": np.full(len(day), 1e6),
                 "adj_close": price,
             }

@@ -50,8 +50,12 @@ def test_the_tables_have_the_promised_columns_and_money_is_decimal(files):
 
 def test_start_end_and_universe_choose_what_is_run(files):
     request = Request(
-        **files, portfolio="buy_and_hold", universe=("AAA",), start=date(2020, 2, 3),
-        end=date(2020, 2, 28), initial_capital=1_000.0,
+        **files,
+        portfolio="buy_and_hold",
+        universe=("AAA",),
+        start=date(2020, 2, 3),
+        end=date(2020, 2, 28),
+        initial_capital=1_000.0,
     )
     tables = simulate_files(request).tables
     assert tables["snapshots"].num_rows == 19

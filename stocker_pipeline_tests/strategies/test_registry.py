@@ -71,8 +71,12 @@ def decided(portfolio: Portfolio, panel: Panel, session: int):
     rule = portfolio.rule()
     forecast, rows = forecast_rows(rule, panel, first=FIRST, last=session, book_start=FIRST)
     run = simulate(
-        panel, forecast.weights, rules_of(portfolio.parameters, rule.window_bars),
-        OpeningBook.of_cash(to_e4(portfolio.initial_capital)), first=FIRST, last=session,
+        panel,
+        forecast.weights,
+        rules_of(portfolio.parameters, rule.window_bars),
+        OpeningBook.of_cash(to_e4(portfolio.initial_capital)),
+        first=FIRST,
+        last=session,
     )
     orders = orders_table(run).drop_columns(["filled", "status"])
     return rows, targets_table(run, forecast.weights), orders

@@ -21,7 +21,7 @@ _DBT = str(Path(sys.executable).with_name("dbt"))
 def _parse_if_stale() -> None:
     """Every reader of the definitions needs a manifest that is as new as the models."""
     sources = [path for path in PROJECT.project_dir.glob("**/*") if path.suffix in {".sql", ".yml"}]
-    ours = [path for path in sources if PROJECT.target_path not in path.parts]
+    ours = [path for path in sources if str(PROJECT.target_path) not in path.parts]
     newest = max(path.stat().st_mtime for path in ours)
     manifest = PROJECT.manifest_path
     if not manifest.exists() or manifest.stat().st_mtime < newest:
@@ -73,4 +73,6 @@ def warehouse() -> dg.Definitions:
         places = {"lake": lake.root, "warehouse": str(Settings().warehouse)}
         yield from dbt.cli(["build", "--vars", json.dumps(places)], context=context).stream()
 
-    return dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(PROJECT, dbt_executable=_DBT)})
+    return dg.Definitions(
+        assets=[models], resources={"dbt": DbtCliResource(PROJECT, dbt_executable=_DBT)}
+    )

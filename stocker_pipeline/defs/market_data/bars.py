@@ -41,14 +41,13 @@ def bars() -> dg.Definitions:
         result = ingest(provider, lake, provider.symbols(), start, end)
         counts = {"raw_bars": result.bars, "corporate_actions": result.actions}
         for asset, rows in counts.items():
-            yield dg.MaterializeResult(
-                asset_key=asset,
-                metadata={
-                    "rows_of_run": rows,
-                    "source": result.source,
-                    "missing": dict(result.missing),
-                    "written_versions": dict(result.versions),
-                },
-            )
+            metadata = {
+                "rows_of_run": rows,
+                "source": result.source,
+                "missing": dict(result.missing),
+                "written_versions": dict(result.versions),
+            }
+            context.add_asset_metadata(metadata, asset, end.isoformat())
+            yield dg.MaterializeResult(asset_key=asset)
 
     return dg.Definitions(assets=[market_data])

@@ -1,0 +1,1 @@
+"""Tests of analytics; ``builders`` lets a test write its tables down as text."""
