@@ -23,7 +23,7 @@ $(VENV)/.base: pyproject.toml requirements.lock
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .; fi
 	@$(BIN)/python -m stocker_pipeline.engine.warm_up
-	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project >/dev/null
+	@$(BIN)/python -m stocker_pipeline.defs.analytics.warehouse
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base

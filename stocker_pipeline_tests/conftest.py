@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine; a first call that compiles a kernel has no deadline.
+settings.register_profile("stocker", deadline=None, derandomize=True)
+settings.load_profile("stocker")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -1,43 +1,123 @@
-"""Small pictures of a track record, as PNG bytes: the same record gives the same bytes."""
+"""Pictures for places that show no HTML page: Dagster's metadata and the README.
 
-import io
+Drawn with matplotlib's Agg canvas through its objects; pyplot's global state is not touched, so
+that pictures may be made in any thread.
+"""
 
-from stocker_pipeline.analytics.benchmarks import benchmarks_of
-from stocker_pipeline.analytics.record import TrackRecord
-from stocker_pipeline.analytics.returns import drawdowns
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-_INK, _MUTED, _LOSS = "#1b4f72", "#9aa5ad", "#b03a2e"
+import numpy as np
+import pyarrow as pa
+
+from stocker_pipeline.analytics.benchmarks import Benchmark
+from stocker_pipeline.analytics.record import days_of, floats_of, require_columns
+from stocker_pipeline.analytics.returns import drawdowns, time_weighted_returns, wealth_index
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIZE_INCHES = (9.0, 5.0)
+_DOTS_PER_INCH = 100
+_PORTFOLIO_COLOUR = "#0b62b0"
+_BENCHMARK_STYLES = (("#c55a11", "-"), ("#7d8793", ":"))
+_INK, _GRID = "#1d232b", "#e9ecf0"
 
 
-def equity_picture(record: TrackRecord) -> bytes:
-    """NAV with its benchmarks above, drawdown below; about 900 × 500 pixels.
+def equity_picture(snapshots: pa.Table, benchmarks: Sequence[Benchmark] = ()) -> bytes:
+    """The equity curve, and the drawdown below it, as a PNG of 900 × 500 pixels.
 
-    Raises:
-        ValueError: The record has no session.
+    The curve is what the initial capital became, without later deposits and withdrawals. The same
+    input gives the same bytes with the same matplotlib.
+
+    Args:
+        snapshots: The book from its first session on; may be empty.
+        benchmarks: Up to two series over the same sessions, drawn beside it.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not len(record.sessions):
-        raise ValueError("a picture needs at least one session; the record has none")
-    figure = Figure(figsize=(9, 5), dpi=100, layout="constrained")
+    require_columns(snapshots, ("session", "nav", "initial_capital", "flows"), "snapshots")
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, facecolor="white")
     canvas = FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    styles = iter(((_MUTED, "-"), (_MUTED, ":")))
-    for benchmark, (colour, line) in zip(benchmarks_of(record), styles, strict=False):
-        style = {"color": colour, "ls": line, "lw": 1}
-        above.plot(record.sessions, benchmark.nav, label=benchmark.name, **style)
-    above.plot(record.sessions, record.nav, color=_INK, lw=1.4, label="portfolio")
-    above.yaxis.set_major_formatter("${x:,.0f}")
-    above.set_ylabel("NAV")
-    above.legend(frameon=False, fontsize=8, loc="upper left")
-    fall = -100 * drawdowns(record.returns)
-    below.fill_between(record.sessions, fall, 0, color=_LOSS, alpha=0.6, lw=0)
-    below.yaxis.set_major_formatter("{x:.0f}%")
-    below.set_ylabel("drawdown")
-    for axes in (above, below):
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+    if snapshots.num_rows:
+        _draw(figure, snapshots, benchmarks)
+    else:
+        figure.text(0.5, 0.5, "No sessions yet", ha="center", va="center", color=_INK, fontsize=14)
+    return _png(canvas)
+
+
+def _draw(figure: "Figure", snapshots: pa.Table, benchmarks: Sequence[Benchmark]) -> None:
+    days = days_of(snapshots)
+    capital = floats_of(snapshots, "initial_capital")[0]
+    flows = floats_of(snapshots, "flows")
+    returns = time_weighted_returns(floats_of(snapshots, "nav"), flows, capital)
+    growth = capital * wealth_index(returns)[1:]
+    grid = figure.add_gridspec(
+        2, 1, height_ratios=(3, 1), hspace=0.08, left=0.085, right=0.98, top=0.93, bottom=0.07
+    )
+    upper = figure.add_subplot(grid[0])
+    lower = figure.add_subplot(grid[1], sharex=upper)
+    for benchmark, (colour, style) in zip(benchmarks, _BENCHMARK_STYLES, strict=False):
+        upper.plot(days, benchmark.nav, style, color=colour, lw=1.1, label=benchmark.name)
+        loss = -drawdowns(benchmark.returns)
+        lower.plot(days, loss, style, color=colour, lw=0.9)
+    mark = "o" if len(days) < 3 else None
+    upper.plot(days, growth, color=_PORTFOLIO_COLOUR, lw=1.6, label="Portfolio", marker=mark)
+    loss = -drawdowns(returns)
+    lower.fill_between(days, loss, 0.0, color=_PORTFOLIO_COLOUR, alpha=0.18, lw=0)
+    lower.plot(days, loss, color=_PORTFOLIO_COLOUR, lw=1.2, marker=mark)
+    lower.set_ylim(min(-0.01, 1.08 * lower.dataLim.y0), 0.0)
+    _dress(upper, lower)
+
+
+def _dress(upper: "Axes", lower: "Axes") -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+    for axes in (upper, lower):
+        axes.grid(axis="y", color=_GRID, lw=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+        axes.tick_params(colors=_INK, labelsize=9, length=0)
+        axes.margins(x=0.01)
+    upper.tick_params(labelbottom=False)
+    upper.yaxis.set_major_formatter(FuncFormatter(_dollars))
+    lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    locator = AutoDateLocator(minticks=3, maxticks=9)
+    lower.xaxis.set_major_locator(locator)
+    lower.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    handles, labels = upper.get_legend_handles_labels()
+    upper.legend(
+        handles[-1:] + handles[:-1],
+        labels[-1:] + labels[:-1],
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=3,
+        frameon=False,
+        fontsize=10,
+        labelcolor=_INK,
+    )
+
+
+def _png(canvas: "FigureCanvasAgg") -> bytes:
+    """The canvas as PNG without metadata, in 256 colours: a third of the bytes."""
+    import io
+
+    from PIL import Image
+
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    out = io.BytesIO()
+    few_colours = picture.quantize(64, dither=Image.Dither.NONE)
+    few_colours.save(out, format="PNG", optimize=True)
+    return out.getvalue()
+
+
+def _dollars(value: float, _: int) -> str:
+    """A short dollar amount for an axis."""
+    for bound, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= bound:
+            return f"${value / bound:,.3g}{suffix}"
+    return f"${value:,.3g}"

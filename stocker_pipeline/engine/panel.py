@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stocker_pipeline.engine.kernel import Market
+from stocker_pipeline.engine.market import Market
 from stocker_pipeline.engine.signals import log_returns, total_return_index
 
 SPLIT_DENOMINATOR_LIMIT = 1000

@@ -30,10 +30,10 @@ from stocker_pipeline.engine.kernel import (
     STATUS_TOO_MANY_SHARES,
     STATUS_WITHDRAWAL,
     Record,
-    roll_marks,
     run_sessions,
 )
 from stocker_pipeline.engine.log import Log
+from stocker_pipeline.engine.market import roll_marks
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.rules import Rules
 

@@ -10,16 +10,17 @@ What is kept when a batch fails
     *PostgreSQL*: a batch is one transaction: all of it is stored, or nothing.
 
     *SQLite* has a database per run (the run shard, behind the run's log) and one index (behind the
-    asset pages), and no transaction spans two databases in WAL mode. Both are written before either
-    is committed; then the run shard is committed, then the index, the order that the stock storage
-    has. So an error while writing leaves nothing of the batch in either. A process killed between
+    asset pages), and commits one after the other whatever the transaction. Both are written before
+    either is committed; then the run shard is committed, then the index, in the order of the stock
+    storage. An error while writing leaves nothing of the batch in either. A process killed between
     the two commits leaves the whole batch in the run shard and none of it in the index, as the
     stock storage leaves its one event: the run's log shows the events, the asset pages do not, and
     running the range again mends them.
 
-    In both, ``store_event_batch`` then raises, and Dagster stores the events of that batch again,
-    one by one. Events that the run shard already has are added to the index alone, and a commit
-    whose answer was lost with the connection to PostgreSQL is looked up: nothing is stored twice.
+    After an error ``store_event_batch`` raises, and Dagster stores the events of that batch again,
+    one by one, up to one that cannot be stored. Events that the run shard already has are added to
+    the index alone, and a commit whose answer was lost with the connection to PostgreSQL is looked
+    up: nothing is stored twice.
 
     Dagster hands over a batch when it is full or its asset is done, so a killed process loses the
     events it still held. Their sessions show as not materialised, never the other way round.

@@ -22,7 +22,8 @@ def markets(draw: st.DrawFn):
     rows = draw(st.integers(3, 40))
     sessions = sessions_from(FIRST_DAY, rows)
     shape = (rows, len(SYMBOLS))
-    close = np.round(np.exp(generator.normal(2, 1.5, shape)), 2) + 0.01
+    moves = generator.normal(0, draw(st.sampled_from([0.02, 0.2])), shape)
+    close = np.round(20 * np.exp(np.cumsum(moves, axis=0)), 2) + 0.01
     seen = generator.random(shape) > draw(st.sampled_from([0.0, 0.1, 0.5]))
     seen[0, 0] = True
     at, column = np.nonzero(seen)

@@ -34,11 +34,8 @@ def fills(*rows: tuple[str, str, int]) -> pa.Table:
 
 def quantities(lake: Lake, portfolio: str, **where: object) -> list[tuple[str, int]]:
     rows = lake.read(FILLS, portfolio=portfolio, **where)
-    return list(
-        zip(
-            rows["session"].cast(pa.string()).to_pylist(), rows["quantity"].to_pylist(), strict=True
-        )
-    )
+    days = rows["session"].cast(pa.string()).to_pylist()
+    return list(zip(days, rows["quantity"].to_pylist(), strict=True))
 
 
 def test_a_range_is_replaced_and_the_rest_stays(lake):

@@ -45,7 +45,7 @@ class Fate(dg.Config):
 
 
 @dg.asset(partitions_def=SESSIONS, backfill_policy=SINGLE_RUN)
-def raw_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def raw_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Market data with metadata, a data version, and an observation beside the result."""
     context.log_event(
         dg.AssetObservation("raw_bars", partition=context.partition_keys[0], metadata={"gaps": 0})

@@ -1,6 +1,6 @@
 """dbt models as assets below the chain: staging and marts on DuckDB over the lake."""
 
-import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,6 +29,10 @@ def _parse_if_stale() -> None:
         dbt.cli(["parse", "--quiet"], target_path=manifest.parent).wait()
 
 
+# Where dbt finds the lake and puts the warehouse. As variables of the environment, not of the
+# command line: those would make dbt parse the whole project again at every run.
+os.environ["STOCKER_LAKE_ROOT"] = Settings().lake_root
+os.environ["STOCKER_WAREHOUSE"] = str(Settings().warehouse)
 _parse_if_stale()
 
 _PRODUCER = {"snapshots": "portfolio_snapshot", "fills": "fills"}
@@ -70,8 +74,7 @@ def warehouse() -> dg.Definitions:
         context: dg.AssetExecutionContext, dbt: DbtCliResource, lake: dg.ResourceParam[Lake]
     ) -> Iterator[Any]:
         lake.ensure_tables()
-        places = {"lake": lake.root, "warehouse": str(Settings().warehouse)}
-        yield from dbt.cli(["build", "--vars", json.dumps(places)], context=context).stream()
+        yield from dbt.cli(["build"], context=context).stream()
 
     return dg.Definitions(
         assets=[models], resources={"dbt": DbtCliResource(PROJECT, dbt_executable=_DBT)}

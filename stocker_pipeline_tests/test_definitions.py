@@ -1,0 +1,72 @@
+"""The asset graph itself under snapshot, and the definitions as a person's tools load them.
+
+After a change that is meant, renew the snapshot::
+
+    python -m stocker_pipeline_tests.test_definitions
+"""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from stocker_pipeline.definitions import build_definitions
+from stocker_pipeline.settings import Settings
+
+SNAPSHOT = Path(__file__).with_name("snapshots") / "asset_graph.json"
+
+
+def described(definitions: dg.Definitions) -> dict[str, dict[str, object]]:
+    graph = definitions.resolve_asset_graph()
+    return {
+        key.to_user_string(): {
+            "group": graph.get(key).group_name,
+            "depends_on": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+            "partitioned": graph.get(key).is_partitioned,
+            "backfill": str(graph.get(key).backfill_policy),
+            "kinds": sorted(graph.get(key).kinds),
+            "described": bool(graph.get(key).description),
+            "automation": str(graph.get(key).automation_condition),
+        }
+        for key in sorted(graph.get_all_asset_keys())
+    }
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_definitions()
+
+
+def test_the_asset_graph_is_the_one_that_was_agreed(definitions):
+    assert described(definitions) == json.loads(SNAPSHOT.read_text())
+
+
+def test_every_definition_can_be_loaded_and_nothing_runs_by_itself(definitions):
+    dg.Definitions.validate_loadable(definitions)
+    repository = definitions.get_repository_def()
+    assert repository.schedule_defs == []
+    assert repository.sensor_defs == []
+
+
+def test_all_sessions_of_a_portfolio_share_one_partitions_definition(definitions):
+    graph = definitions.resolve_asset_graph()
+    partitioned = {
+        graph.get(key).partitions_def
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).is_partitioned
+    }
+    assert len(partitioned) == 1
+
+
+def test_resources_can_be_replaced_through_the_door_and_only_there():
+    from stocker_pipeline.orchestration.resources import LakeResource
+
+    elsewhere = LakeResource(root="elsewhere")
+    built = build_definitions(settings=Settings(), overrides={"lake": elsewhere})
+    assert built.resources is not None
+    assert built.resources["lake"] == elsewhere
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(json.dumps(described(build_definitions()), indent=1, sort_keys=True) + "\n")
