@@ -29,6 +29,7 @@ from stocker_pipeline.analytics.returns import (
 SYMBOLS_SHOWN = 20
 """Symbols with a line of their own; the rest is folded into one."""
 
+_LINEAR_RANGE = 5.0
 _BENCHMARK_LINES = (
     {"color": "@second", "width": 1.4},
     {"color": "@third", "width": 1.4, "dash": "dot"},
@@ -45,7 +46,7 @@ class Chart:
         title, caption: Heading and the sentence below it.
         figure: Plotly ``data`` and ``layout``; None where there is nothing to draw.
         nothing: What to say instead.
-        has_log_scale: Whether the page offers a logarithmic axis.
+        scale: The axis it opens with where the page offers both, ``linear`` or ``log``; else "".
         height_px: Height of the drawing.
     """
 
@@ -54,7 +55,7 @@ class Chart:
     caption: str
     figure: dict[str, Any] | None
     nothing: str = ""
-    has_log_scale: bool = False
+    scale: str = ""
     height_px: int = 280
 
 
@@ -72,9 +73,20 @@ def equity_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:
         "Net asset value",
         caption,
         _figure(traces, {"tickformat": "$~s"}, "$,.0f"),
-        has_log_scale=bool((growth > 0).all()),
+        scale=equity_scale([growth, *(benchmark.nav for benchmark in benchmarks)]),
         height_px=380,
     )
+
+
+def equity_scale(series: Sequence[np.ndarray]) -> str:
+    """``log`` where the highest value is over five times the lowest, so that the lower ones show.
+
+    Empty where a logarithm does not exist: no sessions, or a value at or below zero.
+    """
+    values = np.concatenate(series)
+    if not len(values) or values.min() <= 0:
+        return ""
+    return "log" if values.max() / values.min() > _LINEAR_RANGE else "linear"
 
 
 def drawdown_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:

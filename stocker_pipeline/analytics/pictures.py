@@ -4,6 +4,7 @@ Drawn with matplotlib's Agg canvas through its objects; pyplot's global state is
 that pictures may be made in any thread.
 """
 
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from stocker_pipeline.analytics.benchmarks import Benchmark
+from stocker_pipeline.analytics.charts import equity_scale
 from stocker_pipeline.analytics.record import days_of, floats_of, require_columns
 from stocker_pipeline.analytics.returns import drawdowns, time_weighted_returns, wealth_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
 _SIZE_INCHES = (9.0, 5.0)
@@ -69,12 +72,15 @@ def _draw(figure: "Figure", snapshots: pa.Table, benchmarks: Sequence[Benchmark]
     lower.fill_between(days, loss, 0.0, color=_PORTFOLIO_COLOUR, alpha=0.18, lw=0)
     lower.plot(days, loss, color=_PORTFOLIO_COLOUR, lw=1.2, marker=mark)
     lower.set_ylim(min(-0.01, 1.08 * lower.dataLim.y0), 0.0)
+    upper.set_yscale(
+        equity_scale([growth, *(benchmark.nav for benchmark in benchmarks)]) or "linear"
+    )
     _dress(upper, lower)
 
 
 def _dress(upper: "Axes", lower: "Axes") -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
+    from matplotlib import dates
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
     for axes in (upper, lower):
         axes.grid(axis="y", color=_GRID, lw=0.8)
@@ -83,11 +89,17 @@ def _dress(upper: "Axes", lower: "Axes") -> None:
         axes.tick_params(colors=_INK, labelsize=9, length=0)
         axes.margins(x=0.01)
     upper.tick_params(labelbottom=False)
+    if upper.get_yscale() == "log":
+        upper.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        upper.yaxis.set_minor_locator(NullLocator())
     upper.yaxis.set_major_formatter(FuncFormatter(_dollars))
     lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    locator = AutoDateLocator(minticks=3, maxticks=9)
+    # matplotlib's dates are not annotated.
+    locator = dates.AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     lower.xaxis.set_major_locator(locator)
-    lower.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    lower.xaxis.set_major_formatter(
+        dates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    )
     handles, labels = upper.get_legend_handles_labels()
     upper.legend(
         handles[-1:] + handles[:-1],
@@ -103,12 +115,11 @@ def _dress(upper: "Axes", lower: "Axes") -> None:
 
 def _png(canvas: "FigureCanvasAgg") -> bytes:
     """The canvas as PNG without metadata, in 256 colours: a third of the bytes."""
-    import io
-
     from PIL import Image
 
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    picture = Image.fromarray(pixels).convert("RGB")
     out = io.BytesIO()
     few_colours = picture.quantize(64, dither=Image.Dither.NONE)
     few_colours.save(out, format="PNG", optimize=True)

@@ -30,7 +30,6 @@ from stocker_pipeline.analytics.record import TrackRecord
 from stocker_pipeline.analytics.returns import drawdown_episodes
 from stocker_pipeline.analytics.sections import (
     MONTH_NAMES,
-    Fact,
     facts_of,
     months_by_year,
     symbol_results,
@@ -46,7 +45,7 @@ from stocker_pipeline.analytics.wording import (
 COLOURS = ("ink", "grid", "paper", "shade", "first", "firstwash", "second", "third", "fourth")
 """Colours that figures name as ``@ink`` and the template defines as ``--ink``."""
 
-_EPISODES_SHOWN = 8
+_EPISODES_SHOWN = 5
 _HEADLINES = (
     "max_drawdown",
     "max_drawdown_sessions",
@@ -91,7 +90,7 @@ def tear_sheet(
     benchmarks = benchmarks_of(record)
     compared = [benchmark_metrics(record, benchmark) for benchmark in benchmarks]
     charts = _charts(record, benchmarks)
-    symbols = symbol_results(record)
+    compared_groups, own_groups = _metric_groups(metrics, compared)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stocker_pipeline.analytics"),
         autoescape=True,
@@ -107,15 +106,16 @@ def tear_sheet(
         headlines=_headlines(metrics, benchmarks, compared),
         charts={chart.identity: chart for chart in charts},
         benchmarks=benchmarks,
-        metric_groups=_metric_groups(metrics, compared),
+        compared_groups=compared_groups,
+        own_groups=own_groups,
         definitions=metrics_table(metrics),
         episodes=_episode_rows(record),
         month_names=MONTH_NAMES,
         years=months_by_year(record, benchmarks),
-        symbols=symbols,
+        symbols=symbol_results(record),
         dividends=_last(record, "dividends"),
         cash_in_lieu=_last(record, "cash_in_lieu"),
-        facts=_facts(run_facts),
+        facts=facts_of(run_facts),
         absent=ABSENT,
         page_data=Markup(_page_data(record, charts)),
         plotly_script=Markup(get_plotlyjs()),
@@ -154,13 +154,13 @@ def _sentences(
         moved = "added" if metrics.net_flows_usd > 0 else "taken out"
         result += f", with {dollar_text(abs(metrics.net_flows_usd))} {moved} on the way"
     if metrics.cagr is not None and metrics.sessions >= 252:
-        result += f": {percent_text(metrics.cagr)} a year"
+        result += f": {_true_minus(percent_text(metrics.cagr))} a year"
         unit = "cagr"
     else:
-        result += f": {percent_text(metrics.total_return or 0.0)} in all"
+        result += f": {_true_minus(percent_text(metrics.total_return or 0.0))} in all"
         unit = "total_return"
     others = [
-        f"{metric_text(other, unit)} for {benchmark.name.lower()}"
+        f"{_true_minus(metric_text(other, unit))} for {benchmark.name.lower()}"
         for benchmark, other in zip(benchmarks, compared, strict=True)
         if benchmark.gross_exposure.any()
     ]
@@ -202,15 +202,21 @@ def _headlines(
     ]
 
 
-def _metric_groups(metrics: Metrics, compared: Sequence[ReturnMetrics]) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = []
+def _metric_groups(
+    metrics: Metrics, compared: Sequence[ReturnMetrics]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Groups of metrics that benchmarks have too, and groups that only a portfolio has."""
+    shared: list[dict[str, Any]] = []
+    own: list[dict[str, Any]] = []
     for name, field in type(metrics).model_fields.items():
+        is_shared = name in ReturnMetrics.model_fields
+        groups = shared if is_shared else own
         if name in _GROUPS:
             groups.append({"title": _GROUPS[name], "rows": []})
-        others = [metric_text(other, name) for other in compared]
+        others = [metric_text(other, name) for other in compared] if is_shared else []
         row = {"label": field.title, "value": metric_text(metrics, name), "others": others}
         groups[-1]["rows"].append(row)
-    return groups
+    return shared, own
 
 
 def _episode_rows(record: TrackRecord) -> list[dict[str, str]]:
@@ -228,10 +234,6 @@ def _episode_rows(record: TrackRecord) -> list[dict[str, str]]:
         }
         for episode in episodes[:_EPISODES_SHOWN]
     ]
-
-
-def _facts(run_facts: Mapping[str, Any]) -> list[Fact]:
-    return facts_of(run_facts)
 
 
 def _last(record: TrackRecord, column: str) -> float | None:

@@ -10,6 +10,10 @@ from stocker_pipeline.analytics.metrics import Metrics, ReturnMetrics
 ABSENT = "n/a"
 """Shown where a value is not defined."""
 
+_REASON_FOR_NO_DATE = {
+    "max_drawdown_peak_session": "start",
+    "max_drawdown_recovery_session": "not yet",
+}
 _SIGNIFICANT_DIGITS = 12
 """Digits kept in JSON: the last few of a float64 differ between processors' vector units."""
 
@@ -35,7 +39,9 @@ def metric_text(metrics: ReturnMetrics, name: str) -> str:
     if name not in type(metrics).model_fields:
         return ""
     value = getattr(metrics, name)
-    return ABSENT if value is None else _TEXT_BY_UNIT[_unit(metrics, name)](value)
+    if value is None:
+        return _REASON_FOR_NO_DATE.get(name, ABSENT) if metrics.max_drawdown else ABSENT
+    return _TEXT_BY_UNIT[_unit(metrics, name)](value)
 
 
 def metrics_json(metrics: Metrics) -> str:
@@ -59,8 +65,8 @@ def percent_text(value: float) -> str:
 
 
 def dollar_text(value: float) -> str:
-    """Dollars: cents below 100,000, whole dollars from there on, the sign before the dollar."""
-    decimals = 2 if abs(value) < 100_000 else 0
+    """Dollars: cents below 10,000, whole dollars from there on, the sign before the dollar."""
+    decimals = 2 if abs(value) < 10_000 else 0
     settled = _settled(value, decimals)
     return f"{'-' if settled < 0 else ''}${abs(settled):,.{decimals}f}"
 

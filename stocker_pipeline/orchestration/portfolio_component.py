@@ -136,7 +136,7 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     ) -> Any:
         effective, opening, start, end = started(lake, overrides, list(context.partition_keys))
         result = trade(lake, name, effective, opening, start, end)
-        for asset, metadata in book_metadata(result, lake, effective).items():
+        for asset, metadata in book_metadata(result, lake, name, effective).items():
             context.add_asset_metadata(metadata, [name, asset], end.isoformat())
             yield dg.MaterializeResult(asset_key=[name, asset], metadata=overridden(overrides))
 

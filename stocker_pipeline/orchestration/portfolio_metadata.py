@@ -13,12 +13,12 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stocker_pipeline.analytics.benchmarks import benchmark_navs
 from stocker_pipeline.analytics.pictures import equity_picture
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
+from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, SNAPSHOTS
 from stocker_pipeline.orchestration.resources import OverridesResource
 from stocker_pipeline.stages.forecast import Forecasted
-from stocker_pipeline.stages.report import record_of
 from stocker_pipeline.stages.trade import Traded
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -42,7 +42,7 @@ def signals_metadata(result: Forecasted) -> Mapping[str, Any]:
 
 
 def book_metadata(
-    result: Traded, lake: Lake, portfolio: Portfolio
+    result: Traded, lake: Lake, name: str, portfolio: Portfolio
 ) -> Mapping[str, Mapping[str, Any]]:
     """What each asset of the book gets on the last session of a run."""
     found: dict[str, Mapping[str, Any]] = {
@@ -55,7 +55,7 @@ def book_metadata(
     }
     found["portfolio_snapshot"] = {
         **found["portfolio_snapshot"],
-        **_summary(result, lake, portfolio),
+        **_summary(result, lake, name, portfolio),
     }
     return found
 
@@ -66,13 +66,21 @@ def overridden(overrides: OverridesResource) -> Mapping[str, Any]:
     return {"overrides": given} if given else {}
 
 
-def _summary(result: Traded, lake: Lake, portfolio: Portfolio) -> Mapping[str, Any]:
+def _summary(result: Traded, lake: Lake, name: str, portfolio: Portfolio) -> Mapping[str, Any]:
     snapshots, positions = result.tables["snapshots"], result.tables["positions"]
     final = snapshots["session"][-1].as_py()
     held = positions.filter(pc.equal(positions["session"], final))
     bars = lake.read(BARS, symbols=portfolio.universe, last=final)
     actions = lake.read(CORPORATE_ACTIONS, symbols=portfolio.universe, last=final)
-    picture = equity_picture(record_of(portfolio, result.tables, bars, actions))
+    book = lake.read(SNAPSHOTS, portfolio=name)
+    navs = benchmark_navs(
+        book,
+        bars,
+        actions,
+        universe=portfolio.universe,
+        price_basis=portfolio.parameters.price_basis,
+    )
+    picture = equity_picture(book, navs)
     encoded = base64.b64encode(picture).decode()
     return {
         "nav": float(snapshots["nav"][-1].as_py()),

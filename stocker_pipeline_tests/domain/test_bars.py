@@ -137,7 +137,7 @@ BAD_BAR_CELLS = [
     ("session", date(2024, 1, 6), "a session of XNYS", "2024-01-06 (Saturday)"),
     ("session", date(2024, 1, 1), "a session of XNYS", "2023-12-29, 2024-01-02"),
     ("session", date(1969, 1, 2), "a session of XNYS", "outside the years 1970 to 2100"),
-    ("session", date(9999, 1, 4), "a session of XNYS", "outside the years 1970 to 2100"),
+    ("session", date(2101, 1, 4), "a session of XNYS", "outside the years 1970 to 2100"),
     ("session", None, "a date in every row", "an empty cell"),
     ("high", 9.9999, "a high at or above", "high 9.9999 with low 10.0"),
     ("open", 10.6, "an open from low to high", "10.6 with low 10.0 and high 10.5"),

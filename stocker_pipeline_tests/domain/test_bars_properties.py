@@ -66,7 +66,9 @@ def test_a_changed_cell_is_refused_or_kept_as_it_is_but_never_repaired(table, da
     try:
         made = validated_bars(changed, where="x")
     except InputRefused as refusal:
-        assert refusal.where.startswith("x, row ")
+        made = refusal
+    if isinstance(made, InputRefused):
+        assert made.where.startswith("x, row ")
         return
     order = [("symbol", "ascending"), ("session", "ascending")]
     expected = changed.sort_by(order)

@@ -148,7 +148,7 @@ def test_an_instant_without_time_zone_is_refused(question):
 @pytest.mark.parametrize("question", ["is_session", "next_session", "previous_session"])
 def test_a_date_that_the_calendar_does_not_cover_is_refused_not_denied(question):
     narrow = SessionCalendar.between(day("2020-01-02"), day("2020-12-31"))
-    with pytest.raises(InputRefused, match="2019-12-13 and 2021-01-20.*2022-01-03"):
+    with pytest.raises(InputRefused, match=r"2019-12-13 and 2021-01-20.*2022-01-03"):
         getattr(narrow, question)(day("2022-01-03"))
 
 

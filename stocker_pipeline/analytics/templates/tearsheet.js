@@ -4,6 +4,9 @@
   const root = document.documentElement;
   const touch = matchMedia("(pointer: coarse)").matches;
   const scales = {};
+  document.querySelectorAll('.toggle button[aria-pressed="true"]').forEach((button) => {
+    scales[button.dataset.chart] = button.dataset.scale;
+  });
 
   function placeholders() {
     const style = getComputedStyle(root);
@@ -31,6 +34,7 @@
     layout.hoverlabel = { bgcolor: values["@paper"], bordercolor: values["@grid"], font: { color: values["@ink"] } };
     layout.xaxis = Object.assign({ showgrid: false }, plain, layout.xaxis);
     layout.yaxis = Object.assign({}, plain, layout.yaxis, scales[identity] ? { type: scales[identity] } : {});
+    if (layout.yaxis.type === "log") layout.yaxis.dtick = "D2";
     // A finger that moves over a chart wants to scroll the page.
     layout.dragmode = touch ? false : "zoom";
     if (!layout.height) layout.autosize = true;
