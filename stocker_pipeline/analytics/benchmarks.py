@@ -20,6 +20,9 @@ from stocker_pipeline.analytics.record import (
 from stocker_pipeline.analytics.returns import time_weighted_returns
 from stocker_pipeline.domain.errors import InputRefused
 
+BUY_AND_HOLD = "Buy and hold"
+CASH = "Cash"
+
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
@@ -89,7 +92,7 @@ def benchmarks_of(record: TrackRecord) -> tuple[Benchmark, ...]:
 def cash_benchmark(sessions: np.ndarray, initial_capital: float) -> Benchmark:
     """The initial capital, kept as cash without interest."""
     return Benchmark(
-        name="Cash",
+        name=CASH,
         explanation="The initial capital kept as cash, without interest.",
         initial_capital=float(initial_capital),
         nav=np.full(len(sessions), float(initial_capital)),
@@ -157,7 +160,7 @@ def buy_and_hold(
     with np.errstate(divide="ignore", invalid="ignore"):
         exposure = invested / nav
     return Benchmark(
-        name="Buy and hold",
+        name=BUY_AND_HOLD,
         explanation=f"Equal dollars in each of {len(members)} symbols, bought at the open of its"
         " first bar in the run and held, dividends reinvested, without any costs.",
         initial_capital=float(initial_capital),

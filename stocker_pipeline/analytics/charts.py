@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stocker_pipeline.analytics.benchmarks import Benchmark
+from stocker_pipeline.analytics.benchmarks import BUY_AND_HOLD, CASH, Benchmark
 from stocker_pipeline.analytics.costs import slippage_of_fills, total_by_session
 from stocker_pipeline.analytics.record import (
     TrackRecord,
@@ -30,10 +30,11 @@ SYMBOLS_SHOWN = 20
 """Symbols with a line of their own; the rest is folded into one."""
 
 _LINEAR_RANGE = 5.0
-_BENCHMARK_LINES = (
-    {"color": "@second", "width": 1.4},
-    {"color": "@third", "width": 1.4, "dash": "dot"},
-)
+_BENCHMARK_LINES = {
+    BUY_AND_HOLD: {"color": "@second", "width": 1.4},
+    CASH: {"color": "@third", "width": 1.4, "dash": "dot"},
+}
+_SECOND_LINE = _BENCHMARK_LINES[BUY_AND_HOLD]
 _PORTFOLIO_LINE = {"color": "@first", "width": 2}
 
 
@@ -54,7 +55,7 @@ class Chart:
     title: str
     caption: str
     figure: dict[str, Any] | None
-    nothing: str = ""
+    nothing: str = "No sessions yet."
     scale: str = ""
     height_px: int = 280
 
@@ -63,8 +64,8 @@ def equity_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:
     """Net asset value of the portfolio and its benchmarks."""
     growth = record.grown_capital
     traces = [_line("Portfolio", _rounded(growth, 2), _PORTFOLIO_LINE, "$,.0f")]
-    for benchmark, style in zip(benchmarks, _BENCHMARK_LINES, strict=False):
-        traces.append(_line(benchmark.name, _rounded(benchmark.nav, 2), style, "$,.0f"))
+    for benchmark in benchmarks:
+        traces.append(_benchmark_line(benchmark, benchmark.nav, 2, "$,.0f"))
     caption = "Dollars at each close."
     if np.any(record.flows != 0):
         caption = "What the initial capital became, without later deposits and withdrawals."
@@ -92,17 +93,18 @@ def equity_scale(series: Sequence[np.ndarray]) -> str:
 def drawdown_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:
     """Loss from the highest value so far."""
     fill = {"fill": "tozeroy", "fillcolor": "@firstwash"}
-    traces = [
-        _line("Portfolio", _rounded(-drawdowns(record.returns), 5), _PORTFOLIO_LINE, ".1%") | fill
-    ]
-    for benchmark, style in zip(benchmarks, _BENCHMARK_LINES, strict=False):
-        values = _rounded(-drawdowns(benchmark.returns), 5)
-        traces.append(_line(benchmark.name, values, style, ".1%"))
+    loss = drawdowns(record.returns)
+    traces = [_line("Portfolio", _rounded(-loss, 5), _PORTFOLIO_LINE, ".1%") | fill]
+    for benchmark in benchmarks:
+        traces.append(_benchmark_line(benchmark, -drawdowns(benchmark.returns), 5, ".1%"))
+    axis: dict[str, Any] = {"tickformat": ".0%", "rangemode": "tozero"}
+    if not any(any(trace["y"]) for trace in traces):
+        axis["range"] = [-0.1, 0.0]
     return Chart(
         "drawdown",
         "Below the highest value so far",
         "Loss from the last high, in percent of that high.",
-        _figure(traces, {"tickformat": ".0%", "rangemode": "tozero"}, ".1%"),
+        _figure(traces, axis, ".1%"),
         height_px=240,
     )
 
@@ -116,9 +118,9 @@ def volatility_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Ch
     traces = [
         _line("Portfolio", _rounded(rolling_volatility(record.returns), 5), _PORTFOLIO_LINE, ".1%")
     ]
-    for benchmark, style in zip(benchmarks, _BENCHMARK_LINES, strict=False):
+    for benchmark in benchmarks:
         values = rolling_volatility(benchmark.returns)
-        traces.append(_line(benchmark.name, _rounded(values, 5), style, ".1%"))
+        traces.append(_benchmark_line(benchmark, values, 5, ".1%"))
     if record.target_vol is not None:
         target: list[float | None] = [record.target_vol] * len(record.nav)
         style = {"color": "@ink", "width": 1, "dash": "dash"}
@@ -135,9 +137,8 @@ def exposure_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Char
         _line("Gross", _rounded(gross, 4), _PORTFOLIO_LINE, ".0%"),
         _line("Net", _rounded(net, 4), {"color": "@fourth", "width": 1.4}, ".0%"),
     ]
-    for benchmark, style in zip(benchmarks, _BENCHMARK_LINES, strict=False):
-        values = _rounded(benchmark.gross_exposure, 4)
-        traces.append(_line(benchmark.name, values, style, ".0%"))
+    for benchmark in benchmarks:
+        traces.append(_benchmark_line(benchmark, benchmark.gross_exposure, 4, ".0%"))
     figure = _figure(traces, {"tickformat": ".0%", "rangemode": "tozero"}, ".0%")
     figure["layout"]["shapes"] = shades = _breaker_shades(record)
     return Chart(
@@ -156,7 +157,8 @@ def weights_chart(record: TrackRecord) -> Chart:
     names, weights = symbol_weights(record)
     if not names:
         return Chart("weights", title, caption, None, "No positions were held.")
-    bound = float(np.nan_to_num(np.abs(weights)).max()) or 1.0
+    # The sums of the folded symbols would leave every single one pale.
+    bound = float(np.nan_to_num(np.abs(weights[:SYMBOLS_SHOWN])).max()) or 1.0
     heatmap = {
         "type": "heatmap",
         "x": "@sessions",
@@ -176,8 +178,11 @@ def weights_chart(record: TrackRecord) -> Chart:
 
 def costs_chart(record: TrackRecord) -> Chart:
     """Commissions and slippage since the start."""
+    title = "Costs so far"
     commissions = floats_of(record.snapshots, "commissions")
-    traces = [_line("Commissions", _rounded(commissions, 2), _BENCHMARK_LINES[0], "$,.2f")]
+    if not record.fills.num_rows and not commissions.any():
+        return Chart("costs", title, "Commissions and slippage.", None, "Nothing was paid.")
+    traces = [_line("Commissions", _rounded(commissions, 2), _SECOND_LINE, "$,.2f")]
     slipped = slippage_of_fills(record)
     missing = " Slippage is not known: bars of some fills are missing."
     if slipped is not None:
@@ -189,7 +194,7 @@ def costs_chart(record: TrackRecord) -> Chart:
         traces.insert(0, _line("Both", both, _PORTFOLIO_LINE, "$,.2f"))
     return Chart(
         "costs",
-        "Costs so far",
+        title,
         f"Dollars since the start, already inside all returns.{missing} The benchmarks have none.",
         _figure(traces, {"tickformat": "$~s", "rangemode": "tozero"}, "$,.2f"),
     )
@@ -273,6 +278,13 @@ def _line(
         "line": style,
         "hovertemplate": f"%{{y:{number_format}}}",
     }
+
+
+def _benchmark_line(
+    benchmark: Benchmark, values: np.ndarray, decimals: int, number_format: str
+) -> dict[str, Any]:
+    style = _BENCHMARK_LINES.get(benchmark.name, _SECOND_LINE)
+    return _line(benchmark.name, _rounded(values, decimals), style, number_format)
 
 
 def _plotly_text(text: str) -> str:

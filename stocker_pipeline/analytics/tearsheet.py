@@ -8,6 +8,7 @@ described in ``charts``; this module chooses the tables and the words around the
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stocker_pipeline.analytics.benchmarks import Benchmark, benchmarks_of
@@ -123,7 +124,7 @@ def tear_sheet(
 
 
 def _charts(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> list[Chart]:
-    return [
+    charts = [
         equity_chart(record, benchmarks),
         drawdown_chart(record, benchmarks),
         volatility_chart(record, benchmarks),
@@ -131,6 +132,8 @@ def _charts(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> list[Chart]
         weights_chart(record),
         costs_chart(record),
     ]
+    # Axes without a line on them show numbers that mean nothing.
+    return charts if len(record.sessions) else [replace(chart, figure=None) for chart in charts]
 
 
 def _subtitle(run_facts: Mapping[str, Any], metrics: Metrics) -> list[str]:
@@ -169,11 +172,13 @@ def _sentences(
 
 def _loss_sentence(metrics: Metrics) -> str:
     if not metrics.max_drawdown:
-        return "No close was below an earlier one's high so far."
+        return "No close was below an earlier high so far."
     high = metrics.max_drawdown_peak_session
     since = f"its high of {high.isoformat()}" if high else "the capital it began with"
     trough = metrics.max_drawdown_trough_session
     assert trough is not None
+    if metrics.max_drawdown == 1.0:
+        return f"On {trough.isoformat()} everything was lost; returns end there."
     length = metrics.max_drawdown_sessions
     recovery = metrics.max_drawdown_recovery_session
     after = (

@@ -1,5 +1,8 @@
 """Rules that every registered strategy keeps, whoever wrote it."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -145,3 +148,13 @@ def test_sixty_forty_holds_its_weights_and_nothing_else():
     window = history(world(), FIRST, FIRST).window(FIRST, 1)
     weights = portfolio_of("sixty_forty").rule().forecast(window).weights
     assert weights.tolist() == [0.0, 0.4, 0.6, 0.0]
+
+
+def test_the_strategy_in_the_documentation_runs_as_it_is_written():
+    page = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
+    (source,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    namespace: dict = {}
+    exec(source, namespace)
+    rule = namespace["Reversal"](namespace["ReversalParameters"]())
+    weights = rule.forecast_range(history(world(), FIRST, FIRST + 5)).weights[FIRST : FIRST + 6]
+    assert np.nansum(weights, axis=1).tolist() == pytest.approx([1.0] * 6)

@@ -35,6 +35,10 @@
     layout.xaxis = Object.assign({ showgrid: false }, plain, layout.xaxis);
     layout.yaxis = Object.assign({}, plain, layout.yaxis, scales[identity] ? { type: scales[identity] } : {});
     if (layout.yaxis.type === "log") layout.yaxis.dtick = "D2";
+    if (page.sessions.length <= 4) {
+      // Left to itself, Plotly names hours and milliseconds between so few days.
+      Object.assign(layout.xaxis, { tickvals: page.sessions, tickformat: "%Y-%m-%d" });
+    }
     // A finger that moves over a chart wants to scroll the page.
     layout.dragmode = touch ? false : "zoom";
     if (!layout.height) layout.autosize = true;
