@@ -25,13 +25,15 @@ def bounded(*, le: float, gt: float | None = None, ge: float | None = None) -> A
         ge=ge,
         le=le,
         allow_inf_nan=False,
-        json_schema_extra={"not": {"exclusiveMinimum": le}},
+        json_schema_extra={"not": {"type": "number", "exclusiveMinimum": le}},
     )
 
 
 Buffer = Annotated[
     float,
-    Field(ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"minimum": 1}}),
+    Field(
+        ge=0, lt=1, allow_inf_nan=False, json_schema_extra={"not": {"type": "number", "minimum": 1}}
+    ),
 ]
 Decay = Annotated[float, bounded(gt=0, le=1)]
 Multiple = Annotated[float, bounded(gt=0, le=LEVERAGE_CEILING)]

@@ -161,14 +161,23 @@ def _refusal(error: ValidationError, data: Mapping[str, Any], where: str) -> Con
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without its ``$defs``: a branch of another schema cannot carry its own."""
+    """A schema without its ``$defs``: a branch of another schema cannot carry its own.
+
+    A number or null becomes one schema of two types, so that an error names the bound and not
+    "any of the given schemas".
+    """
     definitions = schema.pop("$defs", {})
 
     def resolve(node: Any) -> Any:
         if isinstance(node, dict):
             if "$ref" in node:
                 return resolve(definitions[node["$ref"].rsplit("/", 1)[1]])
-            return {key: resolve(value) for key, value in node.items()}
+            found = {key: resolve(value) for key, value in node.items()}
+            choices = found.get("anyOf", [])
+            if len(choices) == 2 and choices[1] == {"type": "null"}:
+                del found["anyOf"]
+                found = {**choices[0], **found, "type": [choices[0]["type"], "null"]}
+            return found
         return [resolve(item) for item in node] if isinstance(node, list) else node
 
     resolved: dict[str, Any] = resolve(schema)
