@@ -94,7 +94,7 @@ def with_room(book: Book, needed: int) -> Book:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always", _nrt=False)
 def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     """Open a lot of symbol ``j`` behind the others; the caller has made room."""
     slot = book.free[0]
@@ -112,7 +112,7 @@ def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     book.cost[j] += cost
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always", _nrt=False)
 def _drop_head(book: Book, j: int) -> None:
     slot = book.head[j]
     book.head[j] = book.lot_next[slot]
@@ -123,7 +123,7 @@ def _drop_head(book: Book, j: int) -> None:
     book.free[1] += 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always", _nrt=False)
 def book_fill(book: Book, j: int, quantity: int, price: int, commission: int) -> int:
     """E26: book one fill (signed quantity, price in 1/10,000 dollar); returns what it realised.
 

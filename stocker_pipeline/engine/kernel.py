@@ -35,6 +35,10 @@ from stocker_pipeline.engine.sizing import (
 
 STATUS_FINE, STATUS_TOO_MANY_SHARES, STATUS_WITHDRAWAL, STATUS_TOO_MUCH_MONEY = range(4)
 _NAV_LIMIT = 4.0e18
+_LOG_ROWS = 4_000_000
+"""Pages that are never written cost nothing, and a log that never grows is never copied."""
+# ``_nrt=False`` below: these kernels allocate nothing, and counting references to the dozen arrays
+# of a book and a market at every call cost more than the arithmetic of a fill.
 
 
 class Record(NamedTuple):
@@ -114,7 +118,7 @@ def size_session(
             target[j] = target[j] * factors[GROSS_FACTOR] * factors[BREAKER_FACTOR]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always", _nrt=False)
 def execute(
     market: Market, rules: Rules, book: Book, t: int, j: int, quantity: int, fills: Log
 ) -> int:
@@ -134,7 +138,7 @@ def execute(
     return filled
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always", _nrt=False)
 def write_order(
     orders: Log,
     t: int,
@@ -155,7 +159,7 @@ def write_order(
     orders.count[0] = at + 1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always", _nrt=False)
 def silent_code(market: Market, book: Book, t: int, j: int, member: bool) -> int:
     """Why a symbol without a signal is left alone, or 26 where it is closed (E20)."""
     if np.isnan(book.mark[j]):
@@ -167,7 +171,7 @@ def silent_code(market: Market, book: Book, t: int, j: int, member: bool) -> int
     return 26 if book.quantity[j] != 0 else 4
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", _nrt=False)
 def trade_session(
     market: Market,
     weights: np.ndarray,
@@ -297,7 +301,9 @@ def run_sessions(
     """
     symbols = market.close.shape[1]
     record = empty_record(last - first + 1, symbols, detail)
-    fills, orders, entries = empty_log(1024, 6), empty_log(1024, 7), empty_log(64, 6)
+    room = min((last - first + 1) * symbols, _LOG_ROWS)
+    fills, entries = empty_log(room, 6), empty_log(64, 6)
+    orders = empty_log(room if detail else 1, 7)
     split = np.ones(symbols)
     start = history_start(market, first)
     for t in range(first, last + 1):
