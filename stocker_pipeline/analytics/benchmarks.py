@@ -14,10 +14,10 @@ from stocker_pipeline.analytics.record import (
     days_of,
     floats_of,
     require_columns,
-    split_ratio,
     symbols_of,
 )
 from stocker_pipeline.analytics.returns import time_weighted_returns
+from stocker_pipeline.domain.bars import split_fraction
 from stocker_pipeline.domain.errors import InputRefused
 
 BUY_AND_HOLD = "Buy and hold"
@@ -209,6 +209,6 @@ def _actions_by_symbol(
     splits = floats_of(corporate_actions, "split")
     cash = floats_of(corporate_actions, "dividend")
     for i in np.argsort(days, kind="stable").tolist():
-        split = float(split_ratio(splits[i]))
+        split = float(split_fraction(splits[i]))
         found.setdefault(names[i], []).append((days[i], split, float(cash[i])))
     return found

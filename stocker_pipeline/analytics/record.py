@@ -6,7 +6,6 @@ itself relies on is checked.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
@@ -174,12 +173,6 @@ def integers_of(table: pa.Table, column: str) -> np.ndarray:
 def symbols_of(table: pa.Table) -> np.ndarray:
     """Column ``symbol`` as an array of text."""
     return np.asarray(table["symbol"].cast(pa.string()).to_pylist(), dtype=object)
-
-
-def split_ratio(new_per_old: float) -> Fraction:
-    """A split as the ratio of two integers that the book uses (ENGINE E4)."""
-    # The engine's own reading of a split would load its compiler, seconds for a one-line rule.
-    return Fraction(float(new_per_old)).limit_denominator(_LARGEST_SPLIT_DENOMINATOR)
 
 
 def coded_symbols(table: pa.Table) -> tuple[np.ndarray, list[str]]:

@@ -21,9 +21,9 @@ from stocker_pipeline.analytics.record import (
     e4_of,
     floats_of,
     integers_of,
-    split_ratio,
     symbols_of,
 )
+from stocker_pipeline.domain.bars import split_fraction
 from stocker_pipeline.domain.errors import InputRefused
 
 
@@ -127,7 +127,7 @@ def _splits(record: TrackRecord) -> dict[str, list[tuple[int, Fraction]]]:
     found: dict[str, list[tuple[int, Fraction]]] = {}
     for i in np.argsort(days, kind="stable").tolist():
         if ratios[i] != 1.0 and rows[i] < len(record.sessions):
-            found.setdefault(names[i], []).append((int(rows[i]), split_ratio(ratios[i])))
+            found.setdefault(names[i], []).append((int(rows[i]), split_fraction(ratios[i])))
     return found
 
 

@@ -6,16 +6,14 @@ bar. Building it is the only place where dates and names become positions.
 
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stocker_pipeline.domain.bars import split_fraction
 from stocker_pipeline.engine.market import Market
 from stocker_pipeline.engine.signals import log_returns, total_return_index
-
-SPLIT_DENOMINATOR_LIMIT = 1000
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def _events(actions: pa.Table | None, sessions: np.ndarray, universe: tuple[str,
     keep = (symbol >= 0) & (row < len(sessions)) & (dates >= sessions[0])
     order = np.lexsort((dates, symbol, row))
     order = order[keep[order]]
-    ratios = [split_ratio(value) for value in actions["split"].to_numpy()[order]]
+    ratios = [split_fraction(value) for value in actions["split"].to_numpy()[order]]
     return Events(
         start=np.searchsorted(row[order], np.arange(len(sessions) + 1)).astype(np.int64),
         symbol=symbol[order],
@@ -146,10 +144,3 @@ def _events(actions: pa.Table | None, sessions: np.ndarray, universe: tuple[str,
         old=np.array([ratio.denominator for ratio in ratios], np.int64),
         dividend=actions["dividend"].to_numpy()[order].astype(np.float64),
     )
-
-
-def split_ratio(split: float) -> Fraction:
-    """The fraction that a split given as a float stands for (E4)."""
-    if split == 1.0:
-        return Fraction(1)
-    return Fraction(float(split)).limit_denominator(SPLIT_DENOMINATOR_LIMIT)

@@ -32,7 +32,7 @@ def _held(bars: str, actions: str = "", **others: object) -> list[float]:
         initial_capital=100.0,
         **others,  # type: ignore[arg-type]
     )
-    return benchmark.nav.tolist()
+    return [float(nav) for nav in benchmark.nav]
 
 
 def test_a_symbol_is_bought_at_the_open_of_the_first_session() -> None:

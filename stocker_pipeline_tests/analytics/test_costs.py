@@ -1,5 +1,7 @@
 """Slippage and traded dollars."""
 
+from typing import Any
+
 import pytest
 
 from stocker_pipeline.analytics.costs import slippage_of_fills, total_by_session, traded_notional
@@ -14,7 +16,7 @@ BBB     2024-01-02  7     7      7
 """
 
 
-def _record(fills: str, bars: str | None = BARS, **others: object) -> TrackRecord:
+def _record(fills: str, bars: str | None = BARS, **others: Any) -> TrackRecord:
     return record_from_text(
         "session nav\n2024-01-02 100\n2024-01-03 100",
         fills=f"session symbol quantity price\n{fills}",

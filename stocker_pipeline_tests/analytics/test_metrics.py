@@ -108,6 +108,11 @@ def test_returns_by_hand() -> None:
     assert (metrics.initial_capital, metrics.final_nav, metrics.commissions) == (100, 121, 3)
 
 
+def test_a_month_without_a_session_neither_wins_nor_loses() -> None:
+    record = record_from_text("session nav\n2024-01-31 110\n2024-03-01 121")
+    assert performance_metrics(record).winning_months_frac == 1.0
+
+
 def test_turnover_is_half_of_what_was_bought_and_sold_over_mean_nav_and_years() -> None:
     record = record_from_text(
         """

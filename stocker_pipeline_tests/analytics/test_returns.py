@@ -101,7 +101,7 @@ def test_an_episode_from_the_initial_capital_has_no_peak_session() -> None:
 
 
 def test_coming_back_to_the_cent_is_a_recovery() -> None:
-    navs = np.array([99.99, 100.0, 99.97, 100.0])
+    navs = np.array([99.91, 100.0, 99.5, 100.0])
     returns = time_weighted_returns(navs, np.zeros(4), 100.0)
     assert len(drawdown_episodes(_weekdays(4), returns)) == 2
 

@@ -38,7 +38,7 @@ WRONG = [
 
 
 def schema_errors(data: dict) -> list[str]:
-    """Dotted path and message of everything that the JSON schema finds, as ``dg check yaml`` does."""
+    """Path and message of everything that the schema finds, as ``dg check yaml`` does."""
     validator = Draft202012Validator(Portfolio.model_json_schema())
     return [f"{error.json_path} {error.message}" for error in validator.iter_errors(data)]
 
