@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from stocker_pipeline.engine.compiling import INLINE
 from stocker_pipeline.engine.money import share_of
 
 CASH, REALISED, DIVIDENDS, CASH_IN_LIEU, COMMISSIONS, FLOWS, PEAK, NAV, TRIPPED = range(9)
@@ -94,7 +95,7 @@ def with_room(book: Book, needed: int) -> Book:
     )
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@njit(cache=True, **INLINE)
 def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     """Open a lot of symbol ``j`` behind the others; the caller has made room."""
     slot = book.free[0]
@@ -112,7 +113,7 @@ def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     book.cost[j] += cost
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@njit(cache=True, **INLINE)
 def _drop_head(book: Book, j: int) -> None:
     slot = book.head[j]
     book.head[j] = book.lot_next[slot]
@@ -123,7 +124,7 @@ def _drop_head(book: Book, j: int) -> None:
     book.free[1] += 1
 
 
-@njit(cache=True, error_model="numpy", inline="always", _nrt=False)
+@njit(cache=True, error_model="numpy", **INLINE)
 def book_fill(book: Book, j: int, quantity: int, price: int, commission: int) -> int:
     """E26: book one fill (signed quantity, price in 1/10,000 dollar); returns what it realised.
 

@@ -20,6 +20,7 @@ from stocker_pipeline.engine.book import (
     book_flow,
     with_room,
 )
+from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
 from stocker_pipeline.engine.fills import fill_commission, fill_price, fill_quantity
 from stocker_pipeline.engine.log import Log, empty_log, with_space
 from stocker_pipeline.engine.market import Market, apply_actions, history_start
@@ -37,8 +38,6 @@ STATUS_FINE, STATUS_TOO_MANY_SHARES, STATUS_WITHDRAWAL, STATUS_TOO_MUCH_MONEY = 
 _NAV_LIMIT = 4.0e18
 _LOG_ROWS = 4_000_000
 """Pages that are never written cost nothing, and a log that never grows is never copied."""
-# ``_nrt=False`` below: these kernels allocate nothing, and counting references to the dozen arrays
-# of a book and a market at every call cost more than the arithmetic of a fill.
 
 
 class Record(NamedTuple):
@@ -118,7 +117,7 @@ def size_session(
             target[j] = target[j] * factors[GROSS_FACTOR] * factors[BREAKER_FACTOR]
 
 
-@njit(cache=True, error_model="numpy", inline="always", _nrt=False)
+@njit(cache=True, error_model="numpy", **INLINE)
 def execute(
     market: Market, rules: Rules, book: Book, t: int, j: int, quantity: int, fills: Log
 ) -> int:
@@ -138,7 +137,7 @@ def execute(
     return filled
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@njit(cache=True, **INLINE)
 def write_order(
     orders: Log,
     t: int,
@@ -159,7 +158,7 @@ def write_order(
     orders.count[0] = at + 1
 
 
-@njit(cache=True, inline="always", _nrt=False)
+@njit(cache=True, **INLINE)
 def silent_code(market: Market, book: Book, t: int, j: int, member: bool) -> int:
     """Why a symbol without a signal is left alone, or 26 where it is closed (E20)."""
     if np.isnan(book.mark[j]):
@@ -171,7 +170,7 @@ def silent_code(market: Market, book: Book, t: int, j: int, member: bool) -> int
     return 26 if book.quantity[j] != 0 else 4
 
 
-@njit(cache=True, error_model="numpy", _nrt=False)
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def trade_session(
     market: Market,
     weights: np.ndarray,

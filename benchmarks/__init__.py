@@ -1,0 +1,1 @@
+"""Measurements of Stocker against other programs and against itself; imported by none of it."""
