@@ -80,11 +80,8 @@ def report_from_lake(lake: Lake, name: str, portfolio: Portfolio) -> Report:
     last = pc.max(snapshots["session"]).as_py()
     bars = lake.read(BARS, symbols=portfolio.universe, last=last)
     actions = lake.read(CORPORATE_ACTIONS, symbols=portfolio.universe, last=last)
-    facts = run_facts(name, portfolio, snapshots) | {
-        "data versions": ", ".join(
-            f"{table} {version}" for table, version in lake.versions(DATASETS).items()
-        )
-    }
+    versions = {"data versions": lake.versions(DATASETS)}
+    facts = run_facts(name, portfolio, snapshots) | versions
     record = record_of(portfolio, tables, bars, actions)
     return Report(record, performance_metrics(record), facts)
 
@@ -98,9 +95,7 @@ def run_facts(name: str, portfolio: Portfolio, snapshots: pa.Table) -> dict[str,
         "universe": ", ".join(portfolio.universe),
         "sessions": f"{snapshots.num_rows:,} from {snapshots['session'][0]} "
         f"to {snapshots['session'][-1]}",
-        "parameters": ", ".join(
-            f"{key} {value}" for key, value in portfolio.parameters.model_dump().items()
-        ),
+        "parameters": portfolio.parameters.model_dump(),
         "configuration": hashlib.sha256(text.encode()).hexdigest()[:12],
     }
 
@@ -109,11 +104,11 @@ def write_report(report: Report, path: Path) -> tuple[Path, Path]:
     """The tear sheet at ``path`` and the metrics as JSON beside it; each appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     contents = {
-        path: tear_sheet(report.record, report.facts),
+        path: tear_sheet(report.record, report.facts, metrics=report.metrics),
         path.with_suffix(".json"): metrics_json(report.metrics),
     }
     for target, text in contents.items():
         partial = target.with_name(target.name + ".partial")
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, target)
     return path, path.with_suffix(".json")
