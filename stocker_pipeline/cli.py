@@ -4,11 +4,12 @@ Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 input refused, 4 configurat
 5 the book refuses the request. With ``--json`` the answer is one JSON document on standard output.
 """
 
+import io
 import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -196,7 +197,8 @@ def demo() -> None:
         for chosen, covered, label in steps:
             keys = chosen or runs.warehouse_assets(definitions)
             overrides = {"restart": True} if covered else {}
-            with _progress(label, quiet=False):
+            # dbt prints a line per test; the UI keeps them all.
+            with _progress(label, quiet=False), redirect_stdout(io.StringIO()):
                 outcome = runs.run_assets(
                     definitions, opened, keys, sessions=covered, overrides=overrides
                 )
