@@ -17,7 +17,6 @@ from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
 
 PriceBasis = Literal["raw", "adjusted"]
 
-_LARGEST_SPLIT_DENOMINATOR = 1000
 _SNAPSHOT_COLUMNS = ("session", "nav", "initial_capital", "flows", "commissions")
 _EXPOSURE_COLUMNS = ("gross_exposure", "net_exposure")
 _FILL_COLUMNS = ("session", "symbol", "quantity", "price", "commission")

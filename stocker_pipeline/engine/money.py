@@ -10,8 +10,6 @@ import numpy as np
 from numba import njit
 
 E4 = 10_000
-MONEY_LIMIT_E4 = 4_000_000_000_000_000_000
-"""No sum of money in the book may pass this (400 trillion dollars); int64 ends at 9.2e18."""
 
 _WIDE = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -28,16 +26,6 @@ def to_e4(amount: Decimal | float | int) -> int:
 def from_e4(amount_e4: int) -> Decimal:
     """Integer 1/10,000 dollars as a Decimal with four places."""
     return (Decimal(int(amount_e4)) / E4).quantize(Decimal("0.0001"))
-
-
-@njit(cache=True, error_model="numpy")
-def round_half_even(numerator: int, denominator: int) -> int:
-    """``numerator / denominator`` to the nearest integer, ties to even, for 0 <= n and 0 < d."""
-    quotient = numerator // denominator
-    twice = 2 * (numerator - quotient * denominator)
-    if twice > denominator or (twice == denominator and quotient & 1):
-        quotient += 1
-    return quotient
 
 
 @njit(cache=True, error_model="numpy")

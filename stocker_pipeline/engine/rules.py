@@ -2,9 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-from numba import njit
-
 
 class Rules(NamedTuple):
     """Parameters of E10–E23 as plain scalars; NaN stands for null where null is allowed."""
@@ -25,9 +22,3 @@ class Rules(NamedTuple):
     commission_per_share: float
     max_participation: float
     two_step: bool
-
-
-@njit(cache=True)
-def finite_or(value: float, otherwise: float) -> float:
-    """``value``, or ``otherwise`` where it is NaN (null)."""
-    return otherwise if np.isnan(value) else value

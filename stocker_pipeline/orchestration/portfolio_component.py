@@ -128,6 +128,8 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description=portfolio.description or f"The book of {name}.",
+        # Two runs that replace ranges of one book at the same time would leave neither's.
+        pool=f"book_{name}",
     )
     def book(
         context: dg.AssetExecutionContext,

@@ -4,10 +4,13 @@ from typing import Any
 
 import dagster as dg
 
+from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
 from stocker_pipeline.gateways.market_data.sample import SampleMarket
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.strategies.portfolio import Portfolio
+
+_PROVIDERS = {SampleMarket.name: SampleMarket}
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -27,7 +30,14 @@ class MarketDataResource(dg.ConfigurableResource[MarketDataProvider]):
 
     def create_resource(self, context: dg.InitResourceContext) -> MarketDataProvider:
         """Hand the asset the plain provider."""
-        return SampleMarket()
+        if self.provider not in _PROVIDERS:
+            raise ConfigurationRefused(
+                f"one of the providers {', '.join(_PROVIDERS)}",
+                repr(self.provider),
+                where="resource provider",
+                remedy="Correct STOCKER_PROVIDER or the run config.",
+            )
+        return _PROVIDERS[self.provider]()
 
 
 class OverridesResource(dg.ConfigurableResource):

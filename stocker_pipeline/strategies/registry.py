@@ -43,20 +43,3 @@ def strategies() -> dict[str, type[Strategy[Any]]]:
             )
         known[strategy.name] = strategy
     return known
-
-
-def strategy_named(name: str, *, where: str) -> type[Strategy[Any]]:
-    """The strategy class called ``name``.
-
-    Raises:
-        ConfigurationRefused: There is none; the message lists those there are.
-    """
-    known = strategies()
-    if name not in known:
-        raise ConfigurationRefused(
-            f"one of the strategies {', '.join(known)}",
-            repr(name),
-            where=where,
-            remedy="Correct the name, or register the strategy (docs/strategies.md).",
-        )
-    return known[name]

@@ -6,11 +6,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import SNAPSHOTS
 from stocker_pipeline.orchestration.partitions import contiguous_range, session_partitions
 from stocker_pipeline.orchestration.portfolio_component import portfolio_definitions
-from stocker_pipeline.orchestration.resources import LakeResource, OverridesResource
+from stocker_pipeline.orchestration.resources import (
+    LakeResource,
+    MarketDataResource,
+    OverridesResource,
+)
 from stocker_pipeline.orchestration.runs import portfolio_assets, run_assets
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline_tests.stages.market_day import (
@@ -131,3 +136,17 @@ def test_keys_with_a_session_left_out_are_refused():
 
     with pytest.raises(BookRefused, match="without 2020-01-03"):
         contiguous_range(["2020-01-02", "2020-01-06"], CALENDAR, where="test")
+
+
+def test_one_run_at_a_time_writes_a_book():
+    (book,) = [
+        asset
+        for asset in portfolio_definitions("p", small_portfolio()).assets or []
+        if SNAPSHOT in asset.keys
+    ]
+    assert book.op.pool == "book_p"
+
+
+def test_an_unknown_provider_is_refused_with_the_names_there_are():
+    with pytest.raises(ConfigurationRefused, match="one of the providers sample"):
+        MarketDataResource(provider="nobody").create_resource(dg.build_init_resource_context())

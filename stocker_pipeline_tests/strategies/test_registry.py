@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.engine.money import to_e4
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
@@ -15,7 +14,7 @@ from stocker_pipeline.engine.tables import orders_table, targets_table
 from stocker_pipeline.stages.forecast import forecast_rows
 from stocker_pipeline.strategies.base import Strategy
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
-from stocker_pipeline.strategies.registry import strategies, strategy_named
+from stocker_pipeline.strategies.registry import strategies
 from stocker_pipeline_tests.engine.builders import FIRST_DAY, history, sessions_from
 
 UNIVERSE = ("AAA", "IEF", "SPY", "ZZZ")
@@ -127,11 +126,6 @@ def test_a_strategy_cannot_write_into_what_it_is_shown(portfolio):
 def test_every_parameter_says_what_it_is_and_has_bounds(portfolio):
     for name, field in type(portfolio.parameters).model_fields.items():
         assert field.description, name
-
-
-def test_an_unknown_strategy_is_refused_with_the_names_there_are():
-    with pytest.raises(ConfigurationRefused, match="trend, trend_literal, buy_and_hold"):
-        strategy_named("momentum", where="test")
 
 
 def test_buy_and_hold_starts_equal_and_leaves_room_for_what_is_not_listed():
