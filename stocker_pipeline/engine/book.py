@@ -113,15 +113,35 @@ def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     book.cost[j] += cost
 
 
-@njit(cache=True, **INLINE)
-def _drop_head(book: Book, j: int) -> None:
-    slot = book.head[j]
-    book.head[j] = book.lot_next[slot]
-    if book.head[j] == _NONE:
-        book.tail[j] = _NONE
-    book.lot_next[slot] = book.free[0]
-    book.free[0] = slot
-    book.free[1] += 1
+@njit(cache=True, error_model="numpy", **INLINE)
+def _consume(book: Book, j: int, shares: int, price: int) -> tuple[int, int]:
+    """Close up to ``shares`` of the oldest lots; returns shares left over and what was realised."""
+    left, released, freed = shares, 0, 0
+    first = book.head[j]
+    slot, last = first, first
+    while left > 0 and slot != _NONE:
+        size, cost = abs(book.lot_quantity[slot]), book.lot_cost[slot]
+        if left < size:
+            part = share_of(cost, left, size)
+            book.lot_quantity[slot] += left if book.lot_quantity[slot] < 0 else -left
+            book.lot_cost[slot] = cost - part
+            released += part
+            left = 0
+        else:
+            released += cost
+            left -= size
+            freed += 1
+            last = slot
+            slot = book.lot_next[slot]
+    if freed > 0:
+        book.head[j] = slot
+        book.lot_next[last] = book.free[0]
+        book.free[0] = first
+        book.free[1] += freed
+    closed = shares - left if book.quantity[j] > 0 else left - shares
+    book.quantity[j] -= closed
+    book.cost[j] -= released
+    return left, closed * price - released
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
@@ -133,29 +153,13 @@ def book_fill(book: Book, j: int, quantity: int, price: int, commission: int) ->
     """
     book.totals[CASH] -= quantity * price + commission
     book.totals[COMMISSIONS] += commission
-    left, realised = quantity, 0
-    while left != 0 and book.head[j] != _NONE:
-        slot = book.head[j]
-        lot = book.lot_quantity[slot]
-        if (lot > 0) == (left > 0):
-            break
-        size = abs(lot)
-        taken = min(abs(left), size)
-        cost = book.lot_cost[slot]
-        part = cost if taken == size else share_of(cost, taken, size)
-        closed = taken if lot > 0 else -taken
-        realised += closed * price - part
-        book.quantity[j] -= closed
-        book.cost[j] -= part
-        left += closed
-        if taken == size:
-            _drop_head(book, j)
-        else:
-            book.lot_quantity[slot] = lot - closed
-            book.lot_cost[slot] = cost - part
+    held, left, realised = book.quantity[j], quantity, 0
+    if held != 0 and (held > 0) != (quantity > 0):
+        over, realised = _consume(book, j, abs(quantity), price)
+        left = over if quantity > 0 else -over
+        book.totals[REALISED] += realised
     if left != 0:
         append_lot(book, j, left, left * price)
-    book.totals[REALISED] += realised
     return realised
 
 

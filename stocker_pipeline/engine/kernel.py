@@ -1,11 +1,9 @@
 """The loop over sessions: corporate actions → targets → orders → fills → snapshot.
 
-One function per stage of a session; ``run_sessions`` only calls them in order. A symbol's fill
-never changes another symbol's decision of the same session (all decide on the previous close), so
-deciding, filling and marking are one pass over the symbols.
+One function per stage of a session; ``_advance`` only calls them in order. A symbol's fill never
+changes another symbol's decision of the same session (all decide on the previous close), so
+deciding and filling are one pass over the symbols that may trade.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -24,7 +22,23 @@ from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
 from stocker_pipeline.engine.fills import fill_commission, fill_price, fill_quantity
 from stocker_pipeline.engine.log import Log, empty_log, with_space
 from stocker_pipeline.engine.market import Market, apply_actions, history_start
-from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares, order_for
+from stocker_pipeline.engine.marking import (
+    EXACT_LIMIT,
+    exact_values_at,
+    keep_positions,
+    mark_positions,
+    values_at,
+)
+from stocker_pipeline.engine.plan import Plan, choose_symbols, empty_plan, plan_orders
+from stocker_pipeline.engine.rebalance import order_for
+from stocker_pipeline.engine.record import (
+    BREAKER_FACTOR,
+    GROSS_FACTOR,
+    LEVERAGE,
+    SIGMA,
+    Record,
+    empty_record,
+)
 from stocker_pipeline.engine.rules import Rules
 from stocker_pipeline.engine.sizing import (
     breaker_trips,
@@ -34,57 +48,19 @@ from stocker_pipeline.engine.sizing import (
     portfolio_volatility,
 )
 
-STATUS_FINE, STATUS_TOO_MANY_SHARES, STATUS_WITHDRAWAL, STATUS_TOO_MUCH_MONEY = range(4)
+(
+    STATUS_FINE,
+    STATUS_TOO_MANY_SHARES,
+    STATUS_WITHDRAWAL,
+    STATUS_TOO_MUCH_MONEY,
+    _STATUS_NO_ROOM,
+) = range(5)
 _NAV_LIMIT = 4.0e18
-_LOG_ROWS = 4_000_000
+_LOG_ROWS = 16_000_000
 """Pages that are never written cost nothing, and a log that never grows is never copied."""
 
 
-class Record(NamedTuple):
-    """What every session left behind. Symbol matrices have one scratch row without detail."""
-
-    totals: np.ndarray
-    positions_value: np.ndarray
-    positions_cost: np.ndarray
-    gross_value: np.ndarray
-    factors: np.ndarray
-    x_single: np.ndarray
-    single_capped: np.ndarray
-    target: np.ndarray
-    desired: np.ndarray
-    decision: np.ndarray
-    quantity: np.ndarray
-    cost: np.ndarray
-    mark: np.ndarray
-    mark_age: np.ndarray
-
-
-SIGMA, LEVERAGE, GROSS_FACTOR, BREAKER_FACTOR = range(4)
-
-
-@njit(cache=True)
-def empty_record(sessions: int, symbols: int, detail: bool) -> Record:
-    """Room for a run of ``sessions``; with ``detail`` also for every symbol of every session."""
-    rows = sessions if detail else 1
-    return Record(
-        np.zeros((sessions, 9), np.int64),
-        np.zeros(sessions, np.int64),
-        np.zeros(sessions, np.int64),
-        np.zeros(sessions, np.int64),
-        np.ones((sessions, 4)),
-        np.zeros((rows, symbols)),
-        np.zeros((rows, symbols), np.bool_),
-        np.zeros((rows, symbols)),
-        np.zeros((rows, symbols), np.int64),
-        np.zeros((rows, symbols), np.int8),
-        np.zeros((rows, symbols), np.int64),
-        np.zeros((rows, symbols), np.int64),
-        np.zeros((rows, symbols)),
-        np.zeros((rows, symbols), np.int64),
-    )
-
-
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", **INLINE)
 def size_session(
     market: Market,
     weights: np.ndarray,
@@ -92,12 +68,13 @@ def size_session(
     book: Book,
     t: int,
     start: int,
-    target: np.ndarray,
-    x_single: np.ndarray,
-    capped: np.ndarray,
-    factors: np.ndarray,
+    record: Record,
+    row: int,
+    at: int,
+    detail: bool,
 ) -> None:
-    """E10–E13: today's targets from the strategy's weights; each factor goes to ``factors``."""
+    """E10–E13: today's targets from the strategy's weights; each factor is recorded."""
+    target, factors = record.target[at], record.factors[row]
     for j in range(target.shape[0]):
         target[j] = 0.0 if np.isnan(weights[j]) else weights[j]
     factors[SIGMA] = np.nan
@@ -106,15 +83,18 @@ def size_session(
             target, market.returns, t, start, rules.window, rules.portfolio_lambda
         )
     factors[LEVERAGE] = leverage_factor(factors[SIGMA], rules)
-    gross = cap_singles(target, factors[LEVERAGE], rules.single_cap, capped)
-    x_single[:] = target
+    gross = cap_singles(target, factors[LEVERAGE], rules.single_cap, record.single_capped[at])
+    if detail:
+        for j in range(target.shape[0]):
+            record.x_single[at, j] = target[j]
     factors[GROSS_FACTOR] = gross_factor(gross, rules.gross_cap)
     tripped = breaker_trips(book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules)
     book.totals[TRIPPED] = 1 if tripped else 0
     factors[BREAKER_FACTOR] = rules.drawdown_scale if tripped else 1.0
     if factors[GROSS_FACTOR] != 1.0 or factors[BREAKER_FACTOR] != 1.0:
+        by_gross, by_breaker = factors[GROSS_FACTOR], factors[BREAKER_FACTOR]
         for j in range(target.shape[0]):
-            target[j] = target[j] * factors[GROSS_FACTOR] * factors[BREAKER_FACTOR]
+            target[j] = target[j] * by_gross * by_breaker
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
@@ -159,124 +139,165 @@ def write_order(
 
 
 @njit(cache=True, **INLINE)
-def silent_code(market: Market, book: Book, t: int, j: int, member: bool) -> int:
+def silent_code(market: Market, book: Book, t: int, j: int) -> int:
     """Why a symbol without a signal is left alone, or 26 where it is closed (E20)."""
     if np.isnan(book.mark[j]):
         return 0
     if t == 0 or np.isnan(market.close[t - 1, j]):
         return 1
-    if member:
+    if market.member[t if market.member.shape[0] > 1 else 0, j]:
         return 3
     return 26 if book.quantity[j] != 0 else 4
 
 
-@njit(cache=True, error_model="numpy", **NO_COUNTING)
+@njit(cache=True, error_model="numpy", **INLINE)
 def trade_session(
     market: Market,
     weights: np.ndarray,
-    target: np.ndarray,
-    split: np.ndarray,
     rules: Rules,
     book: Book,
+    plan: Plan,
     t: int,
     fills: Log,
     orders: Log,
     detail: bool,
     desired_row: np.ndarray,
     decision: np.ndarray,
-) -> int:
-    """E17–E26 for every symbol; returns a status."""
-    member = market.member[t if market.member.shape[0] > 1 else 0]
-    nav = book.totals[NAV] / 1e4
-    for j in range(target.shape[0]):
+) -> None:
+    """E18–E26 for the symbols that the plan names."""
+    for k in range(choose_symbols(plan, rules, detail)):
+        j = plan.chosen[k]
         held = book.quantity[j]
         leaving = False
         if np.isnan(weights[j]):
-            code = silent_code(market, book, t, j, member[j])
+            code = silent_code(market, book, t, j)
             leaving = code == 26
             if not leaving:
                 decision[j] = code
                 desired_row[j] = held
                 continue
-        reference = market.close[t - 1, j]
-        if split[j] != 1.0:
-            reference /= split[j]
-        wanted = 0.0 if leaving else desired_shares(target[j], nav, reference)
-        if not abs(wanted) <= SHARES_LIMIT:
-            return STATUS_TOO_MANY_SHARES
-        desired = np.int64(wanted)
+        reference = plan.reference[j]
+        desired = 0 if leaving else np.int64(plan.wanted[j])
         quantity, code = order_for(desired, held, reference, rules)
-        decision[j] = 26 if leaving and quantity != 0 else code
+        code = 26 if leaving and quantity != 0 else code
+        decision[j] = code
         desired_row[j] = desired
         if quantity == 0:
             continue
         filled = execute(market, rules, book, t, j, quantity, fills)
+        plan.shares[j] = book.quantity[j]
         if detail:
-            write_order(orders, t, j, quantity, desired, held, filled, decision[j], reference)
-    return STATUS_FINE
+            write_order(orders, t, j, quantity, desired, held, filled, code, reference)
 
 
-@njit(cache=True, error_model="numpy")
-def mark_session(
+@njit(cache=True, error_model="numpy", **INLINE)
+def close_session(
     market: Market,
     book: Book,
+    plan: Plan,
     t: int,
-    quantity: np.ndarray,
-    cost: np.ndarray,
-    mark: np.ndarray,
-    mark_age: np.ndarray,
-) -> tuple[int, int, float]:
-    """E27: marks at the close; returns net and gross positions value (1/10,000 dollar).
-
-    The third value is the gross value as a float, which cannot wrap around.
-    """
-    net, gross, size = 0, 0, 0.0
-    for j in range(book.quantity.shape[0]):
-        close = market.close[t, j]
-        if np.isnan(close):
-            book.mark_age[j] += 1
-        else:
-            book.mark[j] = close
-            book.mark_age[j] = 0
-        held = book.quantity[j]
-        quantity[j], cost[j] = held, book.cost[j]
-        mark[j], mark_age[j] = book.mark[j], book.mark_age[j]
-        if held != 0:
-            value = held * np.int64(np.rint(book.mark[j] * 1e4))
-            net += value
-            gross += abs(value)
-            size += abs(held * book.mark[j] * 1e4)
-    return net, gross, size
-
-
-@njit(cache=True, error_model="numpy")
-def close_session(
-    market: Market, book: Book, t: int, flow: int, record: Record, row: int, at: int
+    flow: int,
+    record: Record,
+    row: int,
+    at: int,
+    detail: bool,
 ) -> int:
     """E27–E28: mark the book, book the flow, write the snapshot; returns a status."""
-    net, gross, size = mark_session(
-        market,
-        book,
-        t,
-        record.quantity[at],
-        record.cost[at],
-        record.mark[at],
-        record.mark_age[at],
-    )
-    if not size + abs(float(book.totals[CASH])) < _NAV_LIMIT:
+    mark_positions(market, book, t)
+    size, gross_size = values_at(book.mark, plan.shares)
+    net, gross = np.int64(size), np.int64(gross_size)
+    if not gross_size + abs(float(book.totals[CASH])) < _NAV_LIMIT:
         return STATUS_TOO_MUCH_MONEY
+    if gross_size >= EXACT_LIMIT:
+        net, gross = exact_values_at(book.mark, book.quantity)
     if not book_flow(book, book.totals[CASH] + net, flow):
         return STATUS_WITHDRAWAL
     book.totals[NAV] = book.totals[CASH] + net
     book.totals[PEAK] = max(book.totals[PEAK], book.totals[NAV])
-    record.totals[row] = book.totals
+    for i in range(book.totals.shape[0]):
+        record.totals[row, i] = book.totals[i]
+    cost = 0
+    for j in range(book.cost.shape[0]):
+        cost += book.cost[j]
     record.positions_value[row] = net
-    record.positions_cost[row] = book.cost.sum()
+    record.positions_cost[row] = cost
     record.gross_value[row] = gross
+    if detail:
+        keep_positions(
+            book, record.quantity[at], record.cost[at], record.mark[at], record.mark_age[at]
+        )
     return STATUS_FINE
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", **INLINE)
+def has_room(
+    book: Book, fills: Log, orders: Log, entries: Log, detail: bool, symbols: int, events: int
+) -> bool:
+    """Whether a session of ``symbols`` orders and ``events`` actions can be written."""
+    return (
+        book.free[1] >= symbols
+        and fills.rows.shape[0] - fills.count[0] >= symbols
+        and entries.rows.shape[0] - entries.count[0] >= events
+        and (not detail or orders.rows.shape[0] - orders.count[0] >= symbols)
+    )
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _advance(
+    market: Market,
+    weights: np.ndarray,
+    rules: Rules,
+    book: Book,
+    plan: Plan,
+    first: int,
+    last: int,
+    row: int,
+    flows: np.ndarray,
+    detail: bool,
+    record: Record,
+    fills: Log,
+    orders: Log,
+    entries: Log,
+) -> tuple[int, int]:
+    """Sessions from row ``first`` on, until one does not end well; returns its status and row."""
+    symbols = market.close.shape[1]
+    start = history_start(market, first)
+    for t in range(first, last + 1):
+        at = row if detail else 0
+        events = market.event_start[t + 1] - market.event_start[t]
+        if not has_room(book, fills, orders, entries, detail, symbols, events):
+            return _STATUS_NO_ROOM, t
+        if events > 0:
+            apply_actions(market, book, t, plan.split, entries)
+            for e in range(market.event_start[t], market.event_start[t + 1]):
+                j = market.event_symbol[e]
+                plan.shares[j] = book.quantity[j]
+        if market.member.shape[0] > 1:
+            start = history_start(market, t)
+        size_session(market, weights[t], rules, book, t, start, record, row, at, detail)
+        nav = book.totals[NAV] / 1e4
+        if not plan_orders(market, weights[t], record.target[at], nav, plan, t):
+            return STATUS_TOO_MANY_SHARES, t
+        trade_session(
+            market,
+            weights[t],
+            rules,
+            book,
+            plan,
+            t,
+            fills,
+            orders,
+            detail,
+            record.desired[at],
+            record.decision[at],
+        )
+        status = close_session(market, book, plan, t, flows[t], record, row, at, detail)
+        if status != STATUS_FINE:
+            return status, t
+        row += 1
+    return STATUS_FINE, last
+
+
 def run_sessions(
     market: Market,
     weights: np.ndarray,
@@ -289,6 +310,8 @@ def run_sessions(
 ) -> tuple[Book, Record, Log, Log, Log, int, int]:
     """Run sessions ``first`` … ``last`` (rows of ``market``, both included).
 
+    Memory is made here, in front of the compiled loop, which stops and asks when it runs short.
+
     Args:
         weights: The strategy's signed weights of every row, NaN = no signal, made from bars
             before that row.
@@ -298,52 +321,33 @@ def run_sessions(
         The closing book, the record, fills, orders, corporate-action entries, status and the row
         at which a status other than ``STATUS_FINE`` arose.
     """
-    symbols = market.close.shape[1]
-    record = empty_record(last - first + 1, symbols, detail)
-    room = min((last - first + 1) * symbols, _LOG_ROWS)
+    sessions, symbols = last - first + 1, market.close.shape[1]
+    record = empty_record(sessions, symbols, detail)
+    room = min(sessions * symbols, _LOG_ROWS)
     fills, entries = empty_log(room, 6), empty_log(64, 6)
     orders = empty_log(room if detail else 1, 7)
-    split = np.ones(symbols)
-    start = history_start(market, first)
-    for t in range(first, last + 1):
-        row = t - first
-        at = row if detail else 0
-        events = market.event_start[t + 1] - market.event_start[t]
+    plan = empty_plan(symbols, book.quantity)
+    t = first
+    while True:
+        events = int(market.event_start[t + 1] - market.event_start[t])
         book = with_room(book, symbols)
         fills, entries = with_space(fills, symbols), with_space(entries, events)
-        if detail:
-            orders = with_space(orders, symbols)
-        apply_actions(market, book, t, split, entries)
-        if market.member.shape[0] > 1:
-            start = history_start(market, t)
-        size_session(
+        orders = with_space(orders, symbols) if detail else orders
+        status, t = _advance(
             market,
-            weights[t],
+            weights,
             rules,
             book,
+            plan,
             t,
-            start,
-            record.target[at],
-            record.x_single[at],
-            record.single_capped[at],
-            record.factors[row],
-        )
-        status = trade_session(
-            market,
-            weights[t],
-            record.target[at],
-            split,
-            rules,
-            book,
-            t,
+            last,
+            t - first,
+            flows,
+            detail,
+            record,
             fills,
             orders,
-            detail,
-            record.desired[at],
-            record.decision[at],
+            entries,
         )
-        if status == STATUS_FINE:
-            status = close_session(market, book, t, flows[t], record, row, at)
-        if status != STATUS_FINE:
+        if status != _STATUS_NO_ROOM:
             return book, record, fills, orders, entries, status, t
-    return book, record, fills, orders, entries, STATUS_FINE, last

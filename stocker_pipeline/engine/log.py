@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 FILL_SESSION, FILL_SYMBOL, FILL_QUANTITY, FILL_PRICE, FILL_COMMISSION, FILL_REALISED = range(6)
 (
@@ -37,16 +36,14 @@ class Log(NamedTuple):
         return self.rows[:count], self.values[:count]
 
 
-@njit(cache=True)
 def empty_log(capacity: int, columns: int) -> Log:
     """A log without rows."""
     return Log(np.empty((capacity, columns), np.int64), np.empty(capacity), np.zeros(1, np.int64))
 
 
-@njit(cache=True)
 def with_space(log: Log, needed: int) -> Log:
     """The same log with room for ``needed`` more rows."""
-    count, capacity = log.count[0], log.values.shape[0]
+    count, capacity = int(log.count[0]), log.values.shape[0]
     if capacity - count >= needed:
         return log
     larger = empty_log(2 * capacity + needed, log.rows.shape[1])

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from stocker_pipeline.engine.book import Book, book_dividend, book_split
+from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.log import Log
 
 
@@ -51,10 +52,11 @@ def roll_marks(market: Market, book: Book, until: int) -> None:
                 book.mark_age[j] = 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def apply_actions(market: Market, book: Book, t: int, split: np.ndarray, entries: Log) -> None:
     """E15 and E16 for every action of the session, in order; fills ``split`` with its product."""
-    split[:] = 1.0
+    for e in range(market.event_start[t], market.event_start[t + 1]):
+        split[market.event_symbol[e]] = 1.0
     for e in range(market.event_start[t], market.event_start[t + 1]):
         j, new, old = market.event_symbol[e], market.event_new[e], market.event_old[e]
         held = book.quantity[j]
@@ -81,7 +83,7 @@ def apply_actions(market: Market, book: Book, t: int, split: np.ndarray, entries
         split[market.event_symbol[e]] = abs(split[market.event_symbol[e]])
 
 
-@njit(cache=True)
+@njit(cache=True, **NO_COUNTING)
 def history_start(market: Market, t: int) -> int:
     """First row on which a symbol of the session's universe has a bar (E10)."""
     member = market.member[t if market.member.shape[0] > 1 else 0]

@@ -9,8 +9,12 @@ and both are running sums of non-negative terms. Nothing is ever subtracted, so 
 constant prices has a volatility of exactly zero.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+
+from stocker_pipeline.engine.compiling import NO_COUNTING
 
 ANNUAL_SESSIONS = 252.0
 MOMENTUM_EPSILON = 1e-12
@@ -102,18 +106,18 @@ def expand(own: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
 def _log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> None:
     """``ln(new/old)`` of a row: 2·atanh((new − old)/(new + old)), by its series when small."""
-    largest = 0.0
+    beyond = 0
     for j in range(new.shape[0]):
         u = (new[j] - old[j]) / (new[j] + old[j])
         s = u * u
         series = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s * (1 / 19))))
         series = 1 + s * (1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * series))))
         out[j] = 2.0 * u * series
-        largest = max(largest, abs(u))
-    if largest > _SERIES_LIMIT:
+        beyond += 1 if s > _SERIES_LIMIT * _SERIES_LIMIT else 0
+    if beyond > 0:
         for j in range(new.shape[0]):
             if abs(new[j] - old[j]) > _SERIES_LIMIT * (new[j] + old[j]):
                 out[j] = np.log(new[j] / old[j])
@@ -138,22 +142,36 @@ def log_returns(index: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, error_model="numpy")
-def _decay_weights(decay: float, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Powers λ^i and, at n, the annualising factor 252/Σ_{i<n} λ^i."""
-    powers = np.empty(length + 1)
-    scale = np.empty(length + 1)
-    powers[0] = 1.0
-    scale[0] = np.nan
-    total = 0.0
-    for i in range(length):
-        total += powers[i]
-        powers[i + 1] = powers[i] * decay
-        scale[i + 1] = ANNUAL_SESSIONS / total
-    return powers, scale
+class VolatilityState(NamedTuple):
+    """The window of the volatility estimate between two bars; ``empty_volatility`` makes one.
+
+    Attributes:
+        block: ``[window, symbols]``. Slot k holds this block's square once its k-th bar has
+            passed, until then the last block's decayed sum from k to its end.
+        head: Decayed sum of this block's squares so far.
+        row: The newest log returns.
+        powers: λ^i.
+        scale: At n, the annualising factor 252/Σ_{i<n} λ^i.
+    """
+
+    block: np.ndarray
+    head: np.ndarray
+    row: np.ndarray
+    powers: np.ndarray
+    scale: np.ndarray
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def empty_volatility(symbols: int, window: int, decay: float) -> VolatilityState:
+    """The state before the second bar. ``window`` counts values, so window − 1 returns."""
+    powers = decay ** np.arange(window)
+    with np.errstate(divide="ignore"):
+        scale = ANNUAL_SESSIONS / np.concatenate(([0.0], np.cumsum(powers[:-1])))
+    return VolatilityState(
+        np.zeros((window, symbols)), np.zeros(symbols), np.empty(symbols), powers, scale
+    )
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
 def _volatility_row(
     head: np.ndarray,
     squares: np.ndarray,
@@ -165,20 +183,71 @@ def _volatility_row(
 ) -> None:
     for j in range(head.shape[0]):
         head[j] = decay * head[j] + squares[j]
+    for j in range(head.shape[0]):
         volatility[j] = np.sqrt((head[j] + carry * tail[j]) * scale)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _close_block(block: np.ndarray, powers: np.ndarray) -> None:
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
+def _close_block(block: np.ndarray, powers: np.ndarray, length: int) -> None:
     """Squares of a full block → in place, for every row, the decayed sum from it to the end."""
-    length, symbols = block.shape
+    symbols = block.shape[1]
     for k in range(length - 2, -1, -1):
         weight = powers[length - 1 - k]
         for j in range(symbols):
             block[k, j] = weight * block[k, j] + block[k + 1, j]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def next_volatility(
+    state: VolatilityState, own: np.ndarray, i: int, decay: float, volatility: np.ndarray
+) -> None:
+    """Annualised EWMA volatility (E8) as of bar ``i`` ≥ 1; bars come one after the other."""
+    length = state.powers.shape[0] - 1
+    slot = (i - 1) % length
+    if slot == 0:
+        state.head[:] = 0.0
+    _log_ratio_row(own[i], own[i - 1], state.row)
+    for j in range(state.row.shape[0]):
+        state.block[slot, j] = state.row[j] * state.row[j]
+    _volatility_row(
+        state.head,
+        state.block[slot],
+        state.block[slot + 1],
+        state.powers[slot + 1],
+        decay,
+        state.scale[min(i, length)],
+        volatility,
+    )
+    if slot == length - 1:
+        _close_block(state.block, state.powers, length)
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def momentum_row(own: np.ndarray, i: int, lookback: int, momentum: np.ndarray) -> None:
+    """Momentum (E7) as of bar ``i`` ≥ ``lookback``."""
+    for j in range(momentum.shape[0]):
+        momentum[j] = own[i, j] / own[i - lookback, j] - 1.0
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _all_rows(
+    own: np.ndarray,
+    lookback: int,
+    decay: float,
+    state: VolatilityState,
+    momentum: np.ndarray,
+    volatility: np.ndarray,
+) -> None:
+    for i in range(own.shape[0]):
+        if i > 0:
+            next_volatility(state, own, i, decay, volatility[i])
+        if i < lookback:
+            momentum[i] = np.nan
+            volatility[i] = np.nan
+        else:
+            momentum_row(own, i, lookback, momentum[i])
+
+
 def momentum_and_volatility(
     own: np.ndarray, lookback: int, window: int, decay: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -193,41 +262,8 @@ def momentum_and_volatility(
     Returns:
         ``momentum`` (fraction) and ``volatility`` (per year), NaN before ``lookback + 1`` bars.
     """
-    bars, symbols = own.shape
-    length = window - 1
-    powers, scale = _decay_weights(decay, length)
-    momentum = np.empty((bars, symbols))
-    volatility = np.empty((bars, symbols))
-    # Slot k holds this block's square once row k has passed, until then the last block's tail sum.
-    block = np.zeros((length + 1, symbols))
-    head = np.zeros(symbols)
-    row = np.empty(symbols)
-    for i in range(bars):
-        if i < lookback:
-            momentum[i] = np.nan
-        else:
-            for j in range(symbols):
-                momentum[i, j] = own[i, j] / own[i - lookback, j] - 1.0
-        if i == 0:
-            volatility[i] = np.nan
-            continue
-        slot = (i - 1) % length
-        if slot == 0:
-            head[:] = 0.0
-        _log_ratio_row(own[i], own[i - 1], row)
-        for j in range(symbols):
-            block[slot, j] = row[j] * row[j]
-        _volatility_row(
-            head,
-            block[slot],
-            block[slot + 1],
-            powers[slot + 1],
-            decay,
-            scale[min(i, length)],
-            volatility[i],
-        )
-        if slot == length - 1:
-            _close_block(block[:length], powers)
-        if i < lookback:
-            volatility[i] = np.nan
+    # Made by NumPy, which asks for huge pages: a compiled np.empty takes four times as long.
+    momentum, volatility = np.empty(own.shape), np.empty(own.shape)
+    state = empty_volatility(own.shape[1], window, decay)
+    _all_rows(own, lookback, decay, state, momentum, volatility)
     return momentum, volatility

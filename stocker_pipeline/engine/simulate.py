@@ -29,13 +29,16 @@ from stocker_pipeline.engine.kernel import (
     STATUS_FINE,
     STATUS_TOO_MANY_SHARES,
     STATUS_WITHDRAWAL,
-    Record,
     run_sessions,
 )
 from stocker_pipeline.engine.log import Log
 from stocker_pipeline.engine.market import roll_marks
 from stocker_pipeline.engine.panel import Panel
+from stocker_pipeline.engine.record import Record
 from stocker_pipeline.engine.rules import Rules
+
+_LOTS_PER_SYMBOL = 64
+"""Room to begin with; the pool doubles when it is full."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ def _typed(rules: Rules) -> Rules:
 
 
 def _opened(panel: Panel, opening: OpeningBook, first: int) -> Book:
-    book = empty_book(len(panel.symbols), opening.initial_e4, 2 * len(opening.lots) + 64)
+    slots = 2 * len(opening.lots) + _LOTS_PER_SYMBOL * len(panel.symbols)
+    book = empty_book(len(panel.symbols), opening.initial_e4, slots)
     totals = book.totals
     totals[CASH], totals[NAV], totals[PEAK] = opening.cash_e4, opening.nav_e4, opening.peak_e4
     totals[REALISED], totals[DIVIDENDS] = opening.realised_e4, opening.dividends_e4

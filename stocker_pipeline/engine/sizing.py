@@ -6,13 +6,14 @@ Each function does one step in place and returns its factor, so that the chain c
 import numpy as np
 from numba import njit
 
+from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.rules import Rules
 
 VOLATILITY_FLOOR = 1e-8
 """A symbol less volatile than this per year has no inverse volatility: it is not moving at all."""
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc"})
+@njit(cache=True, error_model="numpy", fastmath={"reassoc"}, **NO_COUNTING)
 def inverse_volatility_weights(
     momentum: np.ndarray, volatility: np.ndarray, epsilon: float, weights: np.ndarray
 ) -> None:

@@ -18,9 +18,9 @@ from stocker_pipeline.engine.book import (
     REALISED,
     TRIPPED,
 )
-from stocker_pipeline.engine.kernel import BREAKER_FACTOR, GROSS_FACTOR, LEVERAGE, SIGMA
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.rebalance import Decision
+from stocker_pipeline.engine.record import BREAKER_FACTOR, GROSS_FACTOR, LEVERAGE, SIGMA
 from stocker_pipeline.engine.signals import bar_counts
 from stocker_pipeline.engine.simulate import Run
 

@@ -11,8 +11,17 @@ from numba import njit
 from pydantic import Field, model_validator
 
 from stocker_pipeline.domain.portfolio import Buffer, Decay, PortfolioParameters, bounded
+from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.history import PriceHistory, PriceWindow
-from stocker_pipeline.engine.signals import MOMENTUM_EPSILON, expand, momentum_and_volatility
+from stocker_pipeline.engine.signals import (
+    MOMENTUM_EPSILON,
+    VolatilityState,
+    empty_volatility,
+    expand,
+    momentum_and_volatility,
+    momentum_row,
+    next_volatility,
+)
 from stocker_pipeline.engine.sizing import inverse_volatility_weights
 from stocker_pipeline.strategies.base import Forecast, Strategy
 
@@ -82,6 +91,33 @@ def _weights_by_session(
     return weights
 
 
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _weights_of_dense(
+    own: np.ndarray,
+    lookback: int,
+    decay: float,
+    first: int,
+    last: int,
+    state: VolatilityState,
+    momentum: np.ndarray,
+    volatility: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """E7–E9 row by row where every symbol has every bar; no matrix of signals is written."""
+    weights[: first + 1] = np.nan
+    weights[last + 1 :] = np.nan
+    for i in range(last):
+        if i > 0:
+            next_volatility(state, own, i, decay, volatility)
+        if i + 1 < first:
+            continue
+        if i < lookback:
+            weights[i + 1] = np.nan
+            continue
+        momentum_row(own, i, lookback, momentum)
+        inverse_volatility_weights(momentum, volatility, MOMENTUM_EPSILON, weights[i + 1])
+
+
 class Trend(Strategy[TrendParameters]):
     """Long what rose over the look-back, short what fell, in equal shares of risk."""
 
@@ -117,6 +153,25 @@ class Trend(Strategy[TrendParameters]):
             momentum, volatility, history.member, history.first, history.last
         )
         return Forecast(weights, momentum, volatility)
+
+    def weights_range(self, history: PriceHistory) -> np.ndarray:
+        """One pass over the prices where no bar is missing; else as everywhere."""
+        if not (history.dense and history.member.all()):
+            return super().weights_range(history)
+        parameters, symbols = self.parameters, len(history.symbols)
+        weights = np.empty(history.index.shape)
+        _weights_of_dense(
+            history.own,
+            parameters.lookback,
+            parameters.ewma_lambda,
+            history.first,
+            history.last,
+            empty_volatility(symbols, parameters.window, parameters.ewma_lambda),
+            np.empty(symbols),
+            np.empty(symbols),
+            weights,
+        )
+        return weights
 
     def _signals(self, values: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parameters = self.parameters

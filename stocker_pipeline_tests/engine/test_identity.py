@@ -6,11 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocker_pipeline.engine.book import CASH, NAV, PEAK
+from stocker_pipeline.engine.marking import EXACT_LIMIT, exact_values_at, values_at
 from stocker_pipeline.engine.money import from_e4
 from stocker_pipeline.engine.panel import panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.engine.tables import e4_array, fills_table, positions_table, snapshots_table
-from stocker_pipeline_tests.engine.builders import FIRST_DAY, free_of_charge, sessions_from
+from stocker_pipeline_tests.engine.builders import (
+    FIRST_DAY,
+    free_of_charge,
+    market,
+    run,
+    sessions_from,
+)
 
 SYMBOLS = ("A", "B", "C")
 
@@ -132,6 +139,85 @@ def test_a_range_in_two_parts_is_the_range_in_one(world, cut):
     assert np.array_equal(whole.record.totals[cut:], after.record.totals)
     assert np.array_equal(whole.record.quantity[cut:], after.record.quantity)
     assert np.array_equal(whole.record.cost[cut:], after.record.cost)
+
+
+@settings(max_examples=40, deadline=None)
+@given(markets(), st.sampled_from([0.0, 50.0]), st.sampled_from(["single", "two_step"]))
+def test_a_run_that_keeps_no_detail_trades_the_same(world, min_notional, flips):
+    """Without detail only symbols that may need an order are looked at one by one."""
+    panel, weights, flows = world
+    parameters = free_of_charge(
+        min_notional=min_notional, flips=flips, buffer=0.1, max_participation=0.05
+    )
+    rules = rules_of(parameters, 20)
+    detailed, brief = (
+        simulate(
+            panel,
+            weights,
+            rules,
+            OpeningBook.of_cash(10**9),
+            first=1,
+            last=len(panel.sessions) - 1,
+            flows_e4=flows,
+            detail=detail,
+        )
+        for detail in (True, False)
+    )
+    assert np.array_equal(detailed.record.totals, brief.record.totals)
+    assert np.array_equal(detailed.record.gross_value, brief.record.gross_value)
+    assert np.array_equal(detailed.fills.used()[0], brief.fills.used()[0])
+    assert np.array_equal(detailed.entries.used()[0], brief.entries.used()[0])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-(10**12), 10**12), st.floats(0.0001, 1e6)), min_size=1, max_size=40
+    )
+)
+def test_values_added_as_floats_are_exact_or_say_that_they_may_not_be(positions):
+    quantity = np.array([shares for shares, _ in positions])
+    mark = np.array([price for _, price in positions])
+    values = [shares * round(price * 1e4) for shares, price in positions]
+    net, gross = values_at(mark, quantity.astype(np.float64))
+    true_gross = sum(abs(value) for value in values)
+    assert (gross < EXACT_LIMIT) == (true_gross < EXACT_LIMIT)
+    if gross < EXACT_LIMIT:
+        assert (int(net), int(gross)) == (sum(values), true_gross)
+    if true_gross < 2**63:
+        assert exact_values_at(mark, quantity) == (sum(values), true_gross)
+
+
+def test_a_book_of_trillions_is_added_in_integers():
+    """900 billion dollars in 1/10,000 is 2^53; beyond it a float skips integers."""
+    panel = market("AAA BBB" + 3 * "\n333.3333 777.7777")
+    result = run(panel, "0.4 0.6\n0.4 0.6", capital="90000000000000", first=1)
+    for row in range(2):
+        held = result.record.quantity[row].tolist()
+        worth = held[0] * 3_333_333 + held[1] * 7_777_777
+        assert worth > 2**53
+        assert result.record.positions_value[row] == worth
+
+
+def test_a_book_that_runs_out_of_room_goes_on_where_it_stopped(monkeypatch):
+    """Lots, fills and entries outgrow what was set aside, at different sessions."""
+    from stocker_pipeline.engine import kernel
+    from stocker_pipeline.engine import simulate as simulation
+
+    lines = [f"{10 + day % 7} {20 + day % 5}" for day in range(80)]
+    panel = market("AAA BBB\n" + "\n".join(lines))
+    weights = np.full((80, 2), np.nan)
+    # Growing positions: every session opens a lot.
+    weights[1:] = np.linspace(0.01, 0.9, 79)[:, None] * [0.5, -0.5]
+    rules = rules_of(free_of_charge(), 20)
+
+    def totals():
+        opening = OpeningBook.of_cash(10**11)
+        return simulate(panel, weights, rules, opening, first=1, last=79).record.totals
+
+    roomy = totals()
+    monkeypatch.setattr(kernel, "_LOG_ROWS", 3)
+    monkeypatch.setattr(simulation, "_LOTS_PER_SYMBOL", 2)
+    assert np.array_equal(totals(), roomy)
 
 
 def carried(run):

@@ -21,7 +21,7 @@ UNIVERSE = ("AAA", "IEF", "SPY", "ZZZ")
 ROWS, FIRST = 320, 150
 
 
-def world(poison_from: int | None = None) -> Panel:
+def world(poison_from: int | None = None, *, gaps: bool = True) -> Panel:
     """A market with gaps, a late listing, splits and dividends; poisoned from a row on."""
     generator = np.random.default_rng(5)
     sessions = sessions_from(FIRST_DAY, ROWS)
@@ -29,6 +29,7 @@ def world(poison_from: int | None = None) -> Panel:
     close = np.round(50 * np.exp(np.cumsum(generator.normal(0, 0.02, shape), axis=0)), 2)
     seen = generator.random(shape) > 0.02
     seen[:170, 3] = False
+    seen |= not gaps
     factor = np.ones(ROWS)
     if poison_from is not None:
         factor[poison_from:] = generator.uniform(0.1, 9, ROWS - poison_from)
@@ -107,6 +108,17 @@ def test_a_range_at_once_equals_window_by_window(portfolio):
     slow = Strategy.forecast_range(rule, past).weights
     assert np.allclose(at_once, slow, rtol=1e-9, atol=1e-15, equal_nan=True)
     assert np.array_equal(np.isnan(at_once), np.isnan(slow))
+
+
+@pytest.mark.parametrize("gaps", [True, False])
+def test_weights_alone_are_the_weights_of_the_forecast(portfolio, gaps):
+    rule, panel = portfolio.rule(), world(gaps=gaps)
+    for first in (0, FIRST, ROWS - 2):
+        past = history(panel, first, ROWS - 1, first)
+        assert past.dense != gaps
+        assert np.array_equal(
+            rule.weights_range(past), rule.forecast_range(past).weights, equal_nan=True
+        )
 
 
 def test_a_forecast_is_the_same_whatever_range_it_is_made_in(portfolio):
