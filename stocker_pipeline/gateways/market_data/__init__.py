@@ -1,5 +1,5 @@
 """Where bars and corporate actions come from.
 
-``provider`` is the interface; the others are one source each. Everything they hand out has passed
-``domain.bars``. Stays out: storing what was fetched (``lake``) and judging it (checks).
+``provider`` is the interface; the others are one source each, or what several of them share. What
+they hand out may be wrong. Stays out: storing it (``lake``) and judging it (``quality``).
 """

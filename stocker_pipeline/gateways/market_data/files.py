@@ -1,14 +1,15 @@
-"""Bars and corporate actions from Parquet and CSV files."""
+"""Bars and corporate actions from one Parquet or CSV file, refused whole where a row is wrong.
+
+This is what a simulation of a file reads. Stays out: a source of market data whose prices may be
+wrong (``file_market``), which shares only ``raw_table``.
+"""
 
 import io
-from collections.abc import Callable, Collection
-from datetime import date
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -20,9 +21,9 @@ from stocker_pipeline.domain.bars import (
 )
 from stocker_pipeline.domain.cells import Source, numbers_from_text
 from stocker_pipeline.domain.errors import InputRefused
-from stocker_pipeline.gateways.market_data.provider import MarketData, selection
 
 _PARQUET, _CSV = (".parquet", ".pq"), (".csv",)
+ENDINGS = (*_PARQUET, *_CSV)
 _HEADER_LINES = 1
 _UNNAMED_INDEX = "__index_level_"
 """How pandas names an index without a name when it writes Parquet."""
@@ -49,48 +50,39 @@ def read_actions(path: Path | str) -> pa.Table:
     return _read(Path(path), ACTIONS_SCHEMA, validated_actions)
 
 
-class FileMarket:
-    """A market from a file of bars and, if there is one, a file of corporate actions."""
+def raw_table(path: Path, texts: Iterable[str]) -> tuple[pa.Table, int]:
+    """A file as it is, and the number of its first row in messages.
 
-    name = "files"
+    Args:
+        path: ``.parquet``, ``.pq`` or ``.csv``.
+        texts: Columns of a CSV to read as text, so that nothing is guessed about them; an empty
+            cell is null.
 
-    def __init__(self, bars: Path | str, actions: Path | str | None = None) -> None:
-        self._bars_path, self._actions_path = bars, actions
-
-    def symbols(self) -> tuple[str, ...]:
-        """The symbols that have a bar."""
-        return tuple(sorted(pc.unique(self._bars["symbol"]).to_pylist()))
-
-    def fetch(self, symbols: Collection[str], first: date, last: date) -> MarketData:
-        """See ``MarketDataProvider.fetch``; the files are read once."""
-        return selection(self._bars, self._actions, symbols, first, last)
-
-    @cached_property
-    def _bars(self) -> pa.Table:
-        return read_bars(self._bars_path)
-
-    @cached_property
-    def _actions(self) -> pa.Table:
-        if self._actions_path is None:
-            return ACTIONS_SCHEMA.empty_table()
-        return read_actions(self._actions_path)
-
-
-def _read(path: Path, schema: pa.Schema, validated: Callable[..., pa.Table]) -> pa.Table:
+    Raises:
+        InputRefused: The file cannot be read as a table.
+    """
     kind = path.suffix.lower()
-    if kind not in (*_PARQUET, *_CSV):
+    if kind not in ENDINGS:
         _refuse(path, f"a file named {path.name}")
     if path.is_dir():
         _refuse(path, "a directory")
     try:
         if path.stat().st_size == 0:
             _refuse(path, "a file of zero bytes")
-        table = _csv_table(path, schema) if kind in _CSV else _parquet_table(path)
+        if kind in _CSV:
+            return _csv_table(path, texts), 1 + _HEADER_LINES
+        return _parquet_table(path), 1
     except FileNotFoundError:
         _refuse(path, "no such file")
     except (OSError, pa.ArrowException) as error:
         _refuse(path, f"a file that cannot be read as {kind[1:]} ({_first_line(error)})")
-    return validated(table, where=str(path), first_row=1 + _HEADER_LINES * (kind in _CSV))
+
+
+def _read(path: Path, schema: pa.Schema, validated: Callable[..., pa.Table]) -> pa.Table:
+    table, first_row = raw_table(path, schema.names)
+    if path.suffix.lower() in _CSV:
+        table = _with_numbers(table, schema, Source(str(path), first_row))
+    return validated(table, where=str(path), first_row=first_row)
 
 
 def _parquet_table(path: Path) -> pa.Table:
@@ -99,8 +91,7 @@ def _parquet_table(path: Path) -> pa.Table:
         return _without_row_labels(file.read(), path)
 
 
-def _csv_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """The file with numbers as float64 and the rest as text, so that errors can name the line."""
+def _csv_table(path: Path, texts: Iterable[str]) -> pa.Table:
     ragged: list[pa.csv.InvalidRow] = []
 
     def note(row: pa.csv.InvalidRow) -> str:
@@ -117,7 +108,7 @@ def _csv_table(path: Path, schema: pa.Schema) -> pa.Table:
         read_options=pa.csv.ReadOptions(use_threads=False),
         parse_options=pa.csv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=note),
         convert_options=pa.csv.ConvertOptions(
-            column_types={name: pa.string() for name in schema.names},
+            column_types={name: pa.string() for name in texts},
             null_values=[""],
             strings_can_be_null=True,
         ),
@@ -130,7 +121,11 @@ def _csv_table(path: Path, schema: pa.Schema) -> pa.Table:
             where=f"{path}, row {row.number}",
             remedy="Correct the line, or remove it.",
         )
-    source = Source(str(path), _HEADER_LINES + 1)
+    return table
+
+
+def _with_numbers(table: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
+    """The texts of a CSV with numbers as float64; here errors can name the line."""
     for field in schema:
         if pa.types.is_floating(field.type) and table.column_names.count(field.name) == 1:
             place = table.column_names.index(field.name)
@@ -159,7 +154,7 @@ def _without_row_labels(table: pa.Table, path: Path) -> pa.Table:
 
 def _refuse(path: Path, received: str) -> NoReturn:
     raise InputRefused(
-        f"a readable file that ends in {', '.join((*_PARQUET, *_CSV))}",
+        f"a readable file that ends in {', '.join(ENDINGS)}",
         received,
         where=str(path),
         remedy="Check the path, and write the file again if it is damaged.",

@@ -1,30 +1,58 @@
-"""The interface of a source of market data."""
+"""The interface of a source of market data, and what its answer is made of.
+
+Stays out: judging prices. A provider hands over what was sent, in one shape; ``quality`` judges it.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stocker_pipeline.domain.bars import ACTIONS_SCHEMA, BARS_SCHEMA
 from stocker_pipeline.domain.errors import InputRefused
+
+_ORIGIN = (pa.field("source", pa.string()), pa.field("known_at", pa.timestamp("us", "UTC")))
+
+RECEIVED_BARS_SCHEMA = pa.schema([*BARS_SCHEMA, *_ORIGIN])
+"""``BARS_SCHEMA``, who said so, and since when we know it. Any number may be null or wrong."""
+
+RECEIVED_ACTIONS_SCHEMA = pa.schema([*ACTIONS_SCHEMA, *_ORIGIN])
+"""``ACTIONS_SCHEMA``, who said so, and since when we know it."""
+
+REFUSED_ROWS_SCHEMA = pa.schema(
+    [
+        ("symbol", pa.string()),
+        ("session", pa.date32()),
+        ("reason", pa.string()),
+        ("evidence", pa.string()),
+    ]
+)
+"""Rows that were sent and cannot be bars at all; ``reason`` is one of ``REFUSAL_REASONS``."""
+
+REFUSAL_REASONS = ("not_a_session", "duplicate", "no_numbers", "live_row", "unreadable")
 
 
 @dataclass(frozen=True)
 class MarketData:
-    """What a provider answered.
+    """What a provider answered. Every symbol asked for is in one of bars, missing and failed.
 
     Attributes:
-        bars: ``BARS_SCHEMA``, sorted by (symbol, session), checked. A missing row = no bar.
-        actions: ``ACTIONS_SCHEMA``, sorted by (symbol, session), checked.
-        missing: Symbol → why there is no bar of it. Every symbol asked for is in ``bars`` or here.
+        bars: ``RECEIVED_BARS_SCHEMA``, sorted by (symbol, session), unique, on sessions only.
+        actions: ``RECEIVED_ACTIONS_SCHEMA``, sorted by (symbol, session), unique.
+        missing: Symbol → why there is no bar of it, though the source answered.
+        failed: Symbol → why no answer about it can be believed; asking again may help.
+        refused_rows: ``REFUSED_ROWS_SCHEMA``.
     """
 
     bars: pa.Table
     actions: pa.Table
     missing: Mapping[str, str]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    refused_rows: pa.Table = field(default_factory=REFUSED_ROWS_SCHEMA.empty_table)
 
 
 class MarketDataProvider(Protocol):
@@ -35,22 +63,26 @@ class MarketDataProvider(Protocol):
         """What the rows' ``source`` is called, such as ``sample``."""
 
     def symbols(self) -> tuple[str, ...]:
-        """The symbols that the source is known to have, sorted."""
+        """The symbols that the source lists itself, sorted; empty where it has them all."""
 
     def fetch(self, symbols: Collection[str], first: date, last: date) -> MarketData:
         """Bars and actions of ``symbols`` dated ``first`` … ``last``, both included.
 
-        The same question to the same source has the same answer. The dates need not be sessions.
+        The dates need not be sessions. A failure of the source is an answer (``failed``), not an
+        exception.
 
         Raises:
-            InputRefused: No symbols, ``first`` after ``last``, or the source broke a rule of bars.
+            InputRefused: No symbols, ``first`` after ``last``, or a file broke a rule of bars.
+            ConfigurationRefused: The provider is not configured, such as a key that is not set.
         """
 
 
-def selection(
-    bars: pa.Table, actions: pa.Table, symbols: Collection[str], first: date, last: date
-) -> MarketData:
-    """Answer a question from complete tables, with a reason for every symbol without a bar."""
+def refuse_empty_request(symbols: Collection[str], first: date, last: date) -> None:
+    """Refuse a question that has no answer.
+
+    Raises:
+        InputRefused: No symbols, or ``first`` after ``last``.
+    """
     if not symbols or first > last:
         raise InputRefused(
             "at least one symbol, and a first date that is not after the last",
@@ -58,6 +90,21 @@ def selection(
             where="market data request",
             remedy="Correct the request.",
         )
+
+
+def with_origin(table: pa.Table, source: str, known_at: datetime) -> pa.Table:
+    """The table with who said it and since when it is known."""
+    for name, value in (("source", source), ("known_at", known_at)):
+        kind = RECEIVED_BARS_SCHEMA.field(name).type
+        table = table.append_column(name, pa.repeat(pa.scalar(value, kind), table.num_rows))
+    return table
+
+
+def selection(
+    bars: pa.Table, actions: pa.Table, symbols: Collection[str], first: date, last: date
+) -> MarketData:
+    """Answer a question from complete tables, with a reason for every symbol without a bar."""
+    refuse_empty_request(symbols, first, last)
     asked = sorted(set(symbols))
     chosen = _rows(bars, asked, first, last)
     absent = sorted(set(asked) - set(pc.unique(chosen["symbol"]).to_pylist()))

@@ -18,8 +18,9 @@ from stocker_pipeline.domain.bars import (
     validated_actions,
     validated_bars,
 )
+from stocker_pipeline.domain.session import Clock, SystemClock
 from stocker_pipeline.gateways.market_data.adjustments import recovered_actions
-from stocker_pipeline.gateways.market_data.provider import MarketData, selection
+from stocker_pipeline.gateways.market_data.provider import MarketData, selection, with_origin
 
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 FIRST_SESSION, LAST_SESSION = date(2000, 3, 1), date(2013, 3, 1)
@@ -29,10 +30,14 @@ _WHERE = "the sample market of bokeh_sampledata"
 class SampleMarket:
     """Bars and recovered actions of the sample; no network.
 
-    FB starts on 2012-05-18 and GOOG on 2004-08-19, when they went public.
+    FB starts on 2012-05-18 and GOOG on 2004-08-19, when they went public. Rows are known since the
+    moment they were asked for.
     """
 
     name = "sample"
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
 
     def symbols(self) -> tuple[str, ...]:
         """All five."""
@@ -40,7 +45,8 @@ class SampleMarket:
 
     def fetch(self, symbols: Collection[str], first: date, last: date) -> MarketData:
         """See ``MarketDataProvider.fetch``."""
-        bars, actions = _market()
+        now = self._clock.now()
+        bars, actions = (with_origin(table, self.name, now) for table in _market())
         return selection(bars, actions, symbols, first, last)
 
 

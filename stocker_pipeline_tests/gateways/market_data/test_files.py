@@ -9,8 +9,7 @@ import pytest
 
 from stocker_pipeline.domain.bars import ACTIONS_SCHEMA, BARS_SCHEMA
 from stocker_pipeline.domain.errors import InputRefused
-from stocker_pipeline.gateways.market_data.files import FileMarket, read_actions, read_bars
-from stocker_pipeline_tests.gateways.market_data.contract import ProviderContract
+from stocker_pipeline.gateways.market_data.files import read_actions, read_bars
 
 BARS_CSV = """\
 symbol,session,open,high,low,close,volume,adj_close
@@ -48,22 +47,6 @@ def refused(path, read=read_bars):
     assert str(path) in refusal.value.where
     assert sorted(path.parent.iterdir()) == before
     return refusal.value
-
-
-class TestFileMarketAsProvider(ProviderContract):
-    @pytest.fixture
-    def provider(self, write):
-        return FileMarket(write("bars.csv", BARS_CSV), write("actions.csv", ACTIONS_CSV))
-
-    @pytest.fixture
-    def span(self):
-        return date(2024, 1, 1), date(2024, 1, 8)
-
-
-def test_a_market_without_a_file_of_actions_has_none(write):
-    market = FileMarket(write("bars.csv", BARS_CSV))
-    answer = market.fetch(["AAA"], date(2024, 1, 1), date(2024, 1, 8))
-    assert answer.actions.equals(ACTIONS_SCHEMA.empty_table())
 
 
 def test_a_csv_has_the_values_that_are_written_in_it(bars):

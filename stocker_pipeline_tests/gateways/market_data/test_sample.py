@@ -1,13 +1,19 @@
 """The sample market: real prices, and the actions recovered from them."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stocker_pipeline.domain.session import SessionCalendar
+from stocker_pipeline.domain.bars import (
+    ACTIONS_SCHEMA,
+    BARS_SCHEMA,
+    validated_actions,
+    validated_bars,
+)
+from stocker_pipeline.domain.session import FixedClock, SessionCalendar
 from stocker_pipeline.gateways.market_data.sample import (
     FIRST_SESSION,
     LAST_SESSION,
@@ -27,6 +33,27 @@ class TestSampleMarketAsProvider(ProviderContract):
     @pytest.fixture
     def span(self):
         return date(2004, 1, 1), date(2006, 12, 31)
+
+
+def test_rows_are_the_samples_and_known_since_they_were_asked_for():
+    clock = FixedClock(datetime(2026, 11, 21, 7, 0, tzinfo=UTC))
+    market = SampleMarket(clock)
+    for at in (clock.now(), clock.now() + timedelta(hours=1)):
+        clock.advance(at - clock.now())
+        answer = market.fetch(["AAPL"], *WHOLE)
+        for table in (answer.bars, answer.actions):
+            assert set(table["source"].to_pylist()) == {"sample"}
+            assert set(table["known_at"].to_pylist()) == {at}
+
+
+def test_its_bars_and_actions_pass_the_rules_unchanged(market):
+    bars, actions = (
+        market.bars.select(BARS_SCHEMA.names),
+        market.actions.select(ACTIONS_SCHEMA.names),
+    )
+    assert validated_bars(bars, where="bars").equals(bars)
+    assert validated_actions(actions, where="actions").equals(actions)
+    assert (dict(market.failed), market.refused_rows.num_rows) == ({}, 0)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""From settings to sources: which provider answers, which one is asked next, which one compares.
+
+A vendor's module is imported only where it was chosen; each of them costs a second.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.domain.session import Clock
+from stocker_pipeline.gateways.market_data.fallback import FallbackMarket
+from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
+
+PROVIDERS = ("sample", "files", "yfinance", "alpaca", "tiingo")
+
+
+@dataclass(frozen=True)
+class Access:
+    """What sources need to be reached; a secret shows itself to nobody who prints it."""
+
+    files_path: Path | None = None
+    alpaca_key_id: SecretStr | None = None
+    alpaca_secret_key: SecretStr | None = None
+    tiingo_token: SecretStr | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where bars come from.
+
+    Attributes:
+        provider: Answers; one that asks the next in order where the first fails.
+        reference: A second opinion to compare with, or None.
+    """
+
+    provider: MarketDataProvider
+    reference: MarketDataProvider | None = None
+
+
+def chosen_sources(
+    names: Sequence[str], reference: str | None, access: Access, clock: Clock
+) -> Sources:
+    """The sources by name.
+
+    Raises:
+        ConfigurationRefused: An unknown name, one that is there twice, a key or path not given.
+    """
+    providers = [_provider(name, access, clock) for name in names]
+    alone = len(providers) == 1
+    return Sources(
+        providers[0] if alone else FallbackMarket(providers),
+        None if reference is None else _provider(reference, access, clock),
+    )
+
+
+def _provider(name: str, access: Access, clock: Clock) -> MarketDataProvider:
+    if name == "sample":
+        from stocker_pipeline.gateways.market_data.sample import SampleMarket
+
+        return SampleMarket(clock)
+    if name == "files":
+        return _files(access, clock)
+    if name == "yfinance":
+        from stocker_pipeline.gateways.market_data.yahoo import YahooMarket
+
+        return YahooMarket(clock)
+    if name == "alpaca":
+        from stocker_pipeline.gateways.market_data.alpaca import AlpacaMarket
+
+        return AlpacaMarket(_text(access.alpaca_key_id), _text(access.alpaca_secret_key), clock)
+    if name == "tiingo":
+        from stocker_pipeline.gateways.market_data.tiingo import TiingoMarket
+
+        return TiingoMarket(_text(access.tiingo_token), clock)
+    raise ConfigurationRefused(
+        f"one of the providers {', '.join(PROVIDERS)}",
+        repr(name),
+        where="provider",
+        remedy="Correct STOCKER_PROVIDERS, --provider or the run config.",
+    )
+
+
+def _files(access: Access, clock: Clock) -> MarketDataProvider:
+    from stocker_pipeline.gateways.market_data.file_market import FileMarket
+
+    if access.files_path is None:
+        raise ConfigurationRefused(
+            "the folder or file of the provider files",
+            "none",
+            where="provider files",
+            remedy="Set STOCKER_FILES_PATH, or give --path.",
+        )
+    return FileMarket(access.files_path, clock)
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
