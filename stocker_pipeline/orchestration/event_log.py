@@ -56,6 +56,8 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from sqlalchemy.engine import Connection
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.orchestration.event_log_checks import store_check_evaluations
+from stocker_pipeline.orchestration.event_text import Pattern
 
 if TYPE_CHECKING:
     from stocker_pipeline.orchestration.event_log_postgres import BatchedPostgresEventLogStorage
@@ -67,7 +69,8 @@ _CHECK_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
 _TAGGED = frozenset(
     {DagsterEventType.ASSET_MATERIALIZATION.value, DagsterEventType.ASSET_OBSERVATION.value}
 )
-_BATCHED = _TAGGED | {_PLANNED, _CHECK_PLANNED}
+_CHECK_EVALUATED = DagsterEventType.ASSET_CHECK_EVALUATION.value
+_BATCHED = _TAGGED | {_PLANNED, _CHECK_PLANNED, _CHECK_EVALUATED}
 
 Row = Mapping[str, Any]
 
@@ -90,6 +93,21 @@ class BatchedEvents(SqlEventLogStorage):
         """
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(self.batch_events))
         super().register_instance(instance)
+
+    def _event_rows(self, events: Sequence[EventLogEntry]) -> list[Row]:
+        """The rows of events: those of ``_event_to_row``, made faster where events are alike."""
+        rows: list[Row] = []
+        pattern: Pattern | None = None
+        for event in events:
+            filled = pattern.filled(event) if pattern is not None else None
+            if filled is None:
+                rows.append(self._event_to_row(event))
+                pattern = Pattern.of(event, rows[-1]["event"])
+                continue
+            partition, text = filled
+            instant = self._event_insert_timestamp(event)
+            rows.append({**rows[-1], "event": text, "timestamp": instant, "partition": partition})
+        return rows
 
     def _insert_batch(self, conn: Connection, rows: Sequence[Row]) -> Sequence[int]:
         """Insert event rows and return their ids, in the order of the rows."""
@@ -119,6 +137,20 @@ class BatchedEvents(SqlEventLogStorage):
         for at, kind in enumerate(kinds):
             if kind == _CHECK_PLANNED:
                 self._store_check_plans(conn, events[at], event_ids[at])
+        evaluated = [at for at, kind in enumerate(kinds) if kind == _CHECK_EVALUATED]
+        if evaluated:
+            store_check_evaluations(
+                conn,
+                [events[at] for at in evaluated],
+                [
+                    {
+                        "evaluation_event": rows[at]["event"],
+                        "evaluation_event_timestamp": rows[at]["timestamp"],
+                        "evaluation_event_storage_id": event_ids[at],
+                    }
+                    for at in evaluated
+                ],
+            )
         return event_ids
 
     def _store_asset_check_evaluation_planned(
@@ -198,7 +230,7 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
             events: Events in the order in which they happened. Those of a type that Dagster never
                 batches, or of several runs, go one by one as in the stock storage.
         """
-        rows = [self._event_to_row(event) for event in events]
+        rows = self._event_rows(events)
         if not is_batch(rows) or len({row["run_id"] for row in rows}) > 1:
             super().store_event_batch(events)
             return

@@ -18,6 +18,7 @@ from dagster._core.storage.tags import (
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from stocker_pipeline.orchestration.event_log_checks import log_evaluations
 from stocker_pipeline_tests.postgres import create_database, postgres_url, start_postgres
 
 __all__ = ["postgres_url"]
@@ -83,8 +84,23 @@ def day(context: dg.AssetExecutionContext, config: Fate) -> Iterator[Any]:
 
 
 @dg.asset_check(asset=raw_bars, partitions_def=SESSIONS)
-def has_rows() -> dg.AssetCheckResult:
-    """A partitioned check, planned once for the whole range."""
+def has_rows(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """A partitioned check, planned once for the whole range and evaluated on each session."""
+    keys = context.op_execution_context.partition_keys
+    if len(keys) > 1:
+        log_evaluations(
+            context,
+            [
+                dg.AssetCheckEvaluation(
+                    asset_key=dg.AssetKey("raw_bars"),
+                    check_name="has_rows",
+                    passed=number % 3 > 0,
+                    metadata={"rows": number},
+                    partition=key,
+                )
+                for number, key in enumerate(keys)
+            ],
+        )
     return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN)
 
 

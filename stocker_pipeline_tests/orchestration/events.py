@@ -73,6 +73,18 @@ def check_planned(asset: str, partitions: PartitionsSubset | None = None) -> dg.
     return _event(Event.ASSET_CHECK_EVALUATION_PLANNED, data)
 
 
+def check_evaluated(asset: str, partition: str | None, *, passed: bool) -> dg.EventLogEntry:
+    """Say what a check found."""
+    data = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(asset),
+        check_name="sane",
+        passed=passed,
+        metadata={"rows": dg.MetadataValue.int(3)},
+        partition=partition,
+    )
+    return _event(Event.ASSET_CHECK_EVALUATION, data)
+
+
 def mixed_batch() -> list[dg.EventLogEntry]:
     """Give events of every batched type on three assets, each at an instant of its own."""
     first, second, third = PARTITIONS[:3]
@@ -87,6 +99,9 @@ def mixed_batch() -> list[dg.EventLogEntry]:
         materialised("fills", third),
         observed("fills", third),
         observed("quotes", first),
+        check_evaluated("orders", None, passed=True),
+        check_evaluated("orders", first, passed=False),
+        check_evaluated("quotes", second, passed=True),
     ]
     return [
         entry._replace(timestamp=entry.timestamp + number) for number, entry in enumerate(events)
@@ -123,7 +138,14 @@ def contents(instance: dg.DagsterInstance) -> dict[str, Any]:
             ).order_by(assets.asset_key)
         ).all()
         check_rows = conn.execute(
-            select(checks.evaluation_event_storage_id, checks.check_name, checks.execution_status)
+            select(
+                checks.evaluation_event_storage_id,
+                checks.asset_key,
+                checks.check_name,
+                checks.partition,
+                checks.execution_status,
+                checks.evaluation_event,
+            ).order_by(checks.id)
         ).all()
     latest = [
         deserialize_value(row.last_materialization, EventLogRecord)
