@@ -3,18 +3,24 @@
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
+from stocker_pipeline.paths import PROJECT_ROOT
+
+ProviderName = Literal["sample", "files", "yfinance", "alpaca", "tiingo"]
+Listed = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
-    """Where state lives and which environment this is. Names are prefixed with ``STOCKER_``."""
+    """Where state lives, where data comes from, and which environment this is.
 
-    model_config = SettingsConfigDict(env_prefix="STOCKER_", frozen=True)
+    Names are prefixed with ``STOCKER_``; the vendors' own variables keep their names.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="STOCKER_", frozen=True, populate_by_name=True)
 
     env: Literal["dev", "paper", "live"] = Field(
         "dev", description="Which schedules and sensors run; dev runs none."
@@ -27,7 +33,39 @@ class Settings(BaseSettings):
         None, description="Root of the lake, a directory or s3://bucket/prefix; null = home/lake."
     )
     first_session: date = Field(date(2000, 1, 3), description="First partition of the asset graph.")
-    provider: Literal["sample"] = Field("sample", description="Where bars come from.")
+    providers: Annotated[tuple[ProviderName, ...], NoDecode] = Field(
+        ("sample",),
+        min_length=1,
+        description="Where bars come from, comma-separated; the next one is asked where one fails.",
+    )
+    reference_provider: ProviderName | None = Field(
+        None, description="A second source to compare bars with; nothing is traded on its bars."
+    )
+    files_path: Path | None = Field(
+        None, description="Folder or file of the provider files; see docs/market-data-files.md."
+    )
+    instruments_path: Path | None = Field(
+        None, description="CSV or Parquet of instruments, where no vendor is asked for them."
+    )
+    symbols: Listed = Field(
+        (), description="Symbols to ingest beside those of the portfolios, comma-separated."
+    )
+    apca_api_key_id: SecretStr | None = Field(
+        None, validation_alias="APCA_API_KEY_ID", description="Alpaca's key."
+    )
+    apca_api_secret_key: SecretStr | None = Field(
+        None, validation_alias="APCA_API_SECRET_KEY", description="Alpaca's secret."
+    )
+    tiingo_api_key: SecretStr | None = Field(
+        None, validation_alias="TIINGO_API_KEY", description="Tiingo's token."
+    )
+
+    @field_validator("providers", "symbols", mode="before")
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
     @cached_property
     def root(self) -> Path:

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stocker_pipeline.domain.bars import ACTIONS_SCHEMA, BARS_SCHEMA
 from stocker_pipeline.engine.tables import SCHEMAS
+from stocker_pipeline.quality.findings import FINDINGS_SCHEMA
+
+_INSTANT = pa.timestamp("us", "UTC")
+_ORIGIN = (pa.field("source", pa.string()), pa.field("known_at", _INSTANT))
 
 
 @dataclass(frozen=True)
@@ -15,40 +20,174 @@ class Dataset:
         name: Folder and, in dbt, source name.
         schema: Columns in order. ``portfolio``, where there is one, is the partition column.
         key: Columns that identify a row.
+        versioned_by: The column of the key that tells the versions of one thing apart, an instant.
+            Such a table is only ever appended to; the latest version is the current one. None = a
+            row is replaced in place.
+        origin: Columns that say where a row comes from. Two versions that differ in nothing else
+            are the same.
     """
 
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
+    versioned_by: str | None = None
+    origin: tuple[str, ...] = ()
 
     @property
     def per_portfolio(self) -> bool:
         """Whether rows belong to a portfolio."""
         return self.key[0] == "portfolio"
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The key without what tells versions apart."""
+        return tuple(name for name in self.key if name != self.versioned_by)
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """What one version says."""
+        return tuple(name for name in self.schema.names if name not in {*self.key, *self.origin})
+
 
 BARS = Dataset(
     "bars",
-    pa.schema(
-        [("symbol", pa.string()), ("session", pa.date32())]
-        + [(name, pa.float64()) for name in ("open", "high", "low", "close", "volume")]
-        + [("adj_close", pa.float64()), ("source", pa.string())]
-    ),
-    ("symbol", "session"),
+    pa.schema([*BARS_SCHEMA, *_ORIGIN]),
+    ("symbol", "session", "known_at"),
+    versioned_by="known_at",
+    origin=("source",),
 )
+"""Every version of every bar. All numbers null: the source withdrew the bar."""
+
 CORPORATE_ACTIONS = Dataset(
     "corporate_actions",
+    pa.schema([*ACTIONS_SCHEMA, *_ORIGIN]),
+    ("symbol", "session", "known_at"),
+    versioned_by="known_at",
+    origin=("source",),
+)
+"""Every version of every action. Split 1 and dividend 0: the source withdrew the action."""
+
+REFERENCE_BARS = Dataset(
+    "reference_bars",
+    BARS.schema,
+    ("symbol", "session", "source", "known_at"),
+    versioned_by="known_at",
+)
+"""What other sources say of the same bars, to compare with; nothing is traded on these."""
+
+REFUSED_ROWS = Dataset(
+    "refused_rows",
     pa.schema(
         [
             ("symbol", pa.string()),
             ("session", pa.date32()),
-            ("split", pa.float64()),
-            ("dividend", pa.float64()),
-            ("source", pa.string()),
+            ("reason", pa.string()),
+            ("evidence", pa.string()),
+            *_ORIGIN,
         ]
     ),
-    ("symbol", "session"),
+    ("symbol", "session", "reason", "evidence"),
 )
+"""Rows that the source sends at present and that cannot be bars at all."""
+
+FINDINGS = Dataset(
+    "findings",
+    pa.schema([*FINDINGS_SCHEMA, ("bar_hash", pa.string()), ("known_at", _INSTANT)]),
+    ("symbol", "session", "rule", "evidence"),
+)
+"""What the quality gate found in the current history of a symbol, with the content it judged and
+since when that is known; both null where the finding is about a bar that is not there."""
+
+JUDGEMENTS = Dataset(
+    "judgements",
+    pa.schema(
+        [
+            ("judged_at", _INSTANT),
+            ("calendar_last", pa.date32()),
+            *[
+                pa.field(name, pa.int64())
+                for name in (
+                    "bars",
+                    "corporate_actions",
+                    "reference_bars",
+                    "refused_rows",
+                    "verdicts",
+                )
+            ],
+        ]
+    ),
+    ("judged_at",),
+    versioned_by="judged_at",
+)
+"""When the gate last judged a lake that had changed, up to which session it expected bars, and at
+which versions the tables were: findings stand on these. −1: there was no such table."""
+
+VERDICTS = Dataset(
+    "verdicts",
+    pa.schema(
+        [
+            ("symbol", pa.string()),
+            ("session", pa.date32()),
+            ("verdict", pa.string()),
+            ("bar_hash", pa.string()),
+            ("author", pa.string()),
+            ("reason", pa.string()),
+            ("decided_at", _INSTANT),
+            *[pa.field(f"replacement_{name}", pa.float64()) for name in BARS_SCHEMA.names[2:]],
+            ("replacement_source", pa.string()),
+            ("judged_adj_close", pa.float64()),
+        ]
+    ),
+    ("symbol", "session", "decided_at"),
+    versioned_by="decided_at",
+)
+"""What a person decided about a bar: accept, replace or hold; the latest one counts. The
+replacement is null unless the verdict is replace."""
+
+INSTRUMENTS = Dataset(
+    "instruments",
+    pa.schema(
+        [
+            ("symbol", pa.string()),
+            ("name", pa.string()),
+            ("asset_class", pa.string()),
+            ("exchange", pa.string()),
+            ("currency", pa.string()),
+            ("sector", pa.string()),
+            ("first_session", pa.date32()),
+            ("last_session", pa.date32()),
+            ("tradable", pa.bool_()),
+            ("shortable", pa.bool_()),
+            *_ORIGIN,
+        ]
+    ),
+    ("symbol", "known_at"),
+    versioned_by="known_at",
+    origin=("source",),
+)
+"""What a symbol stands for, every version of it."""
+
+BREADTH = Dataset(
+    "breadth",
+    pa.schema(
+        [
+            ("session", pa.date32()),
+            ("advancing", pa.int64()),
+            ("declining", pa.int64()),
+            ("unchanged", pa.int64()),
+            ("new_highs_252", pa.int64()),
+            ("new_lows_252", pa.int64()),
+            ("above_200_share", pa.float64()),
+            ("symbols", pa.int64()),
+        ]
+    ),
+    ("session",),
+)
+"""How many symbols rose, fell and stood at an extreme of 252 sessions; the share of those above
+their average of 200 sessions, 0 to 1."""
+
+MARKET_DATASETS = (BARS, CORPORATE_ACTIONS, VERDICTS, FINDINGS)
+"""What decides which bars a strategy sees."""
 
 
 def _of_portfolio(name: str, *key: str, extra: tuple[tuple[str, pa.DataType], ...] = ()) -> Dataset:
@@ -77,4 +216,13 @@ BOOK_DATASETS = (
 """What a run of sessions writes, in the order of writing. A session is done when its snapshot is
 there, so snapshots come last."""
 
-DATASETS = (BARS, CORPORATE_ACTIONS, SIGNALS, *BOOK_DATASETS)
+DATASETS = (
+    *MARKET_DATASETS,
+    JUDGEMENTS,
+    REFERENCE_BARS,
+    REFUSED_ROWS,
+    INSTRUMENTS,
+    BREADTH,
+    SIGNALS,
+    *BOOK_DATASETS,
+)

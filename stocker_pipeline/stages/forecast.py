@@ -14,7 +14,7 @@ from stocker_pipeline.engine.history import PriceHistory
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.tables import signals_table
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, SIGNALS
+from stocker_pipeline.lake.schemas import MARKET_DATASETS, SIGNALS
 from stocker_pipeline.stages.books import Opening
 from stocker_pipeline.stages.market import panel_from_lake, refuse_sessions_without_bars
 from stocker_pipeline.strategies.base import Forecast, Strategy
@@ -35,7 +35,8 @@ def signal_parameters(portfolio: Portfolio) -> dict[str, Any]:
     """The parameters that signals depend on: the strategy's own, the basis and the universe."""
     sizing_only = set(PortfolioParameters.model_fields) - {"price_basis"}
     own = portfolio.parameters.model_dump(mode="json", exclude=sizing_only)
-    return {"strategy": portfolio.strategy, "universe": portfolio.universe, **own}
+    universe = portfolio.membership.model_dump(mode="json")
+    return {"strategy": portfolio.strategy, "universe": universe, **own}
 
 
 def parameters_hash(parameters: Mapping[str, Any]) -> str:
@@ -71,7 +72,7 @@ def forecast(
     Raises:
         InputRefused: A session of the range has no bar at all.
     """
-    read = lake.versions((BARS, CORPORATE_ACTIONS))
+    read = lake.versions(MARKET_DATASETS)
     panel = panel_from_lake(lake, portfolio, last)
     refuse_sessions_without_bars(panel, first, last)
     rule = portfolio.rule()

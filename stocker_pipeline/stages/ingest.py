@@ -1,14 +1,58 @@
-"""Bring bars and corporate actions of a range of sessions into the lake."""
+"""Bring bars and corporate actions of a range of sessions into the lake, and judge them.
 
+Nothing is edited: what the source says otherwise than before stands beside it as a new version,
+and what it does not send any more is marked as withdrawn. An ingest that was killed is run again.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
+from stocker_pipeline.domain.session import Clock, SystemClock
+from stocker_pipeline.gateways.market_data.provider import MarketData, MarketDataProvider
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
+from stocker_pipeline.lake.schemas import (
+    BARS,
+    CORPORATE_ACTIONS,
+    FINDINGS,
+    REFERENCE_BARS,
+    REFUSED_ROWS,
+    VERDICTS,
+    Dataset,
+)
+from stocker_pipeline.lake.versions import in_key_order, positions
+from stocker_pipeline.quality.gate import judge as gate
+from stocker_pipeline.stages.judgement import (
+    Judge,
+    is_action,
+    is_bar,
+    left_out,
+    live_bars,
+    store_findings,
+)
+from stocker_pipeline.stages.verdicts import BAR_KEY, settle
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Rows of one table.
+
+    Attributes:
+        fetched: Rows that the source sent for the range.
+        new: Rows of which there was no version.
+        changed: Rows that say something else than before, the return of a withdrawn one included.
+        withdrawn: Rows that the source does not send any more.
+    """
+
+    fetched: int = 0
+    new: int = 0
+    changed: int = 0
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -16,39 +60,172 @@ class Ingested:
     """What an ingest brought.
 
     Attributes:
-        bars, actions: Rows now in the lake for the range.
-        missing: Symbol → why there is nothing of it.
+        source: The provider's name.
+        bars, actions: Rows sent and written.
+        reference: Bars of the second source, sent and written.
+        findings: Severity → findings in the whole history of the symbols asked for.
+        quarantined: Bars of that history that are left out, held ones included.
+        missing: Symbol → why there is nothing of it, though the source answered.
+        failed: Symbol → why no answer about it can be believed. Nothing of it was changed.
+        refused_rows: Reason → rows that were sent and cannot be bars.
+        reference_missing, reference_failed: The same of the second source.
         versions: Table versions after the write.
     """
 
     source: str
-    bars: int
-    actions: int
+    bars: Brought
+    actions: Brought
+    reference: Brought
+    findings: Mapping[str, int]
+    quarantined: int
     missing: Mapping[str, str]
+    failed: Mapping[str, str]
+    refused_rows: Mapping[str, int]
     versions: Mapping[str, int]
+    reference_missing: Mapping[str, str] = field(default_factory=dict)
+    reference_failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def ingest(
-    provider: MarketDataProvider, lake: Lake, symbols: Sequence[str], first: date, last: date
+    provider: MarketDataProvider,
+    lake: Lake,
+    symbols: Sequence[str],
+    first: date,
+    last: date,
+    *,
+    clock: Clock | None = None,
+    judge: Judge = gate,
+    reference: MarketDataProvider | None = None,
 ) -> Ingested:
-    """Replace the range ``first`` … ``last`` of ``symbols`` with what the provider has.
+    """Write what the provider says otherwise than the lake about ``first`` … ``last``, and judge.
 
-    The same range twice leaves the same rows; the table gets a new version only where they differ.
+    The same answer twice writes nothing the second time. A symbol that is missing or failed keeps
+    its bars and actions.
+
+    Args:
+        clock: Dates what the source withdrew; None = wall time.
+        judge: The quality gate.
+        reference: A second source, for comparison only.
+
+    Raises:
+        InputRefused, ConfigurationRefused: The provider refuses. Nothing was written.
     """
+    clock = clock or SystemClock()
     data = provider.fetch(symbols, first, last)
-    written = {}
-    for dataset, rows in ((CORPORATE_ACTIONS, data.actions), (BARS, data.bars)):
-        rows = rows.append_column("source", pa.array([provider.name] * rows.num_rows, pa.string()))
-        rows = rows.select(dataset.schema.names).cast(dataset.schema)
-        present = lake.read(dataset, symbols=symbols, first=first, last=last)
-        rows = rows.sort_by([(name, "ascending") for name in dataset.key])
-        if not rows.equals(present):
-            lake.replace(dataset, rows, first=first, last=last, symbols=symbols)
-        written[dataset.name] = rows.num_rows
+    second = reference.fetch(symbols, first, last) if reference else _nothing()
+    at = clock.now()
+    # An action comes before the bars behind it: a split without its action is a fall of prices.
+    actions = _bring(lake, CORPORATE_ACTIONS, data, first, last, at)
+    bars = _bring(lake, BARS, data, first, last, at)
+    compared = _bring(lake, REFERENCE_BARS, second, first, last, at)
+    _keep_refused(lake, provider.name, data, first, last, at)
+    findings = store_findings(lake, judge, at, asked_last=last)
+    findings = findings.filter(_among(findings, symbols))
+    settled = settle(live_bars(lake, symbols), lake.read(VERDICTS, symbols=symbols))
     return Ingested(
         source=provider.name,
-        bars=written[BARS.name],
-        actions=written[CORPORATE_ACTIONS.name],
+        bars=bars,
+        actions=actions,
+        reference=compared,
+        findings=_tally(findings["severity"]),
+        quarantined=left_out(settled, findings).num_rows,
         missing=dict(data.missing),
-        versions=lake.versions((BARS, CORPORATE_ACTIONS)),
+        failed=dict(data.failed),
+        refused_rows=_tally(data.refused_rows["reason"]),
+        versions=lake.versions(
+            (BARS, CORPORATE_ACTIONS, REFERENCE_BARS, REFUSED_ROWS, FINDINGS, VERDICTS)
+        ),
+        reference_missing=dict(second.missing),
+        reference_failed=dict(second.failed),
     )
+
+
+def _nothing() -> MarketData:
+    return MarketData(BARS.schema.empty_table(), CORPORATE_ACTIONS.schema.empty_table(), {})
+
+
+def _bring(
+    lake: Lake, dataset: Dataset, data: MarketData, first: date, last: date, at: datetime
+) -> Brought:
+    """Append to one table what the answer says otherwise, and what it does not say any more."""
+    of_actions = dataset is CORPORATE_ACTIONS
+    sent = data.actions if of_actions else data.bars
+    says_something = is_action if of_actions else is_bar
+    rows = sent.select(dataset.schema.names).filter(says_something(sent))
+    rows = rows.filter(pc.invert(_among(rows, data.failed)))
+    gone = _withdrawn(lake, dataset, rows, data, first, last, at)
+    written, known = lake.append(dataset, pa.concat_tables([rows, gone]), at=at)
+    alive = np.asarray(says_something(written), bool)
+    return Brought(
+        fetched=sent.num_rows,
+        new=int((alive & ~known).sum()),
+        changed=int((alive & known).sum()),
+        withdrawn=int((~alive).sum()),
+    )
+
+
+def _withdrawn(
+    lake: Lake,
+    dataset: Dataset,
+    rows: pa.Table,
+    data: MarketData,
+    first: date,
+    last: date,
+    at: datetime,
+) -> pa.Table:
+    """Versions that say "withdrawn" of what the source sent before and does not send now.
+
+    Only of symbols that it answered with bars, and only of rows that came from the same source. A
+    row that it sent in a form that cannot be read was sent: it stays as it was.
+    """
+    answered = pc.unique(data.bars["symbol"]).to_pylist()
+    names = ("symbol", "source")
+    speakers = pa.concat_tables([table.select(names) for table in (data.bars, data.actions)])
+    speakers = speakers.group_by(list(names)).aggregate([])
+    present = lake.read(dataset, symbols=answered, first=first, last=last)
+    of_actions = dataset is CORPORATE_ACTIONS
+    present = present.filter((is_action if of_actions else is_bar)(present))
+    silent = positions(present, speakers, names) < 0
+    kept = positions(present, rows, dataset.identity) >= 0
+    refused = data.refused_rows.select(BAR_KEY).group_by(list(BAR_KEY)).aggregate([])
+    unreadable = positions(present, refused, BAR_KEY) >= 0
+    gone = present.filter(pa.array(~(silent | kept | unreadable)))
+    nothing = {"split": 1.0, "dividend": 0.0} if of_actions else dict.fromkeys(dataset.content)
+    for name, value in {**nothing, "known_at": at}.items():
+        column = dataset.schema.field(name)
+        blank = pa.repeat(pa.scalar(value, column.type), gone.num_rows)
+        gone = gone.set_column(dataset.schema.get_field_index(name), column, blank)
+    return gone
+
+
+def _keep_refused(
+    lake: Lake, source: str, data: MarketData, first: date, last: date, at: datetime
+) -> None:
+    """Replace the refused rows of the range by those of this answer; known since the first time."""
+    asked = sorted({*pc.unique(data.bars["symbol"]).to_pylist(), *data.missing} - set(data.failed))
+    sent = data.refused_rows.filter(_among(data.refused_rows, asked))
+    before = lake.read(REFUSED_ROWS, symbols=asked)
+    outside = pc.or_(
+        pc.less(before["session"], pa.scalar(first, pa.date32())),
+        pc.greater(before["session"], pa.scalar(last, pa.date32())),
+    )
+    known = positions(sent, before, REFUSED_ROWS.key)
+    stays = np.asarray(pc.fill_null(outside, False), bool)
+    stays[known[known >= 0]] = True
+    fresh = sent.filter(pa.array(known < 0)).group_by(sent.column_names).aggregate([])
+    for name, value in (("source", source), ("known_at", at)):
+        kind = REFUSED_ROWS.schema.field(name).type
+        fresh = fresh.append_column(name, pa.repeat(pa.scalar(value, kind), fresh.num_rows))
+    kept = before.filter(pa.array(stays))
+    fresh = fresh.select(REFUSED_ROWS.schema.names)
+    rows = in_key_order(pa.concat_tables([kept, fresh]), REFUSED_ROWS)
+    if asked and not rows.equals(before):
+        lake.replace(REFUSED_ROWS, rows, symbols=asked)
+
+
+def _among(table: pa.Table, symbols: Sequence[str] | Mapping[str, str]) -> pa.ChunkedArray:
+    return pc.is_in(table["symbol"], value_set=pa.array(list(symbols), pa.string()))
+
+
+def _tally(column: pa.ChunkedArray) -> dict[str, int]:
+    return dict(sorted(Counter(column.to_pylist()).items()))

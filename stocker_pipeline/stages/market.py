@@ -1,7 +1,11 @@
-"""The lake's bars as the engine's panel, with history from the first bar on."""
+"""The lake's bars as a strategy sees them, and as the engine's panel from the first bar on.
+
+Stays out: which bars are doubtful, and what was decided about them (``judgement``).
+"""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +15,60 @@ from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
+from stocker_pipeline.lake.schemas import BARS, VERDICTS
+from stocker_pipeline.lake.versions import positions
+from stocker_pipeline.quality.gate import judge as gate
+from stocker_pipeline.stages.judgement import (
+    Judge,
+    left_out,
+    live_actions,
+    live_bars,
+    market_and_findings,
+)
+from stocker_pipeline.stages.verdicts import BAR_KEY, settle
 from stocker_pipeline.strategies.portfolio import Portfolio
+
+
+class CurrentBars(NamedTuple):
+    """What a strategy sees, and what it does not.
+
+    Attributes:
+        bars: The schema of the table ``bars``, sorted by (symbol, session).
+        actions: The schema of ``corporate_actions``, sorted likewise.
+        excluded: ``EXCLUDED_SCHEMA``: bars that the source sent and that are left out.
+    """
+
+    bars: pa.Table
+    actions: pa.Table
+    excluded: pa.Table
+
+
+def current_bars(
+    lake: Lake,
+    symbols: Sequence[str] | None = None,
+    last: date | None = None,
+    as_of: datetime | None = None,
+    *,
+    judge: Judge = gate,
+) -> CurrentBars:
+    """The latest versions with verdicts applied, without quarantined, held and withdrawn bars.
+
+    Args:
+        symbols: None = every symbol of the lake.
+        last: The last session; None = every one.
+        as_of: See what was known, and decided, at this instant, judged on nothing else; None =
+            now. Either way bars are judged on the whole history known, not only up to ``last``.
+    """
+    market, findings = market_and_findings(lake, judge, as_of=as_of)
+    bars = live_bars(market, symbols, last=last, as_of=as_of)
+    actions = live_actions(market, symbols, last=last, as_of=as_of)
+    settled = settle(bars, market.read(VERDICTS, symbols=symbols, last=last, as_of=as_of))
+    excluded = left_out(settled, findings)
+    bars = settled.bars
+    if excluded.num_rows:
+        out = positions(bars, excluded, BAR_KEY) >= 0
+        bars = bars.filter(pa.array(~out)).combine_chunks()
+    return CurrentBars(bars, actions, excluded)
 
 
 def panel_of(
@@ -58,22 +114,28 @@ def panel_of(
         universe=symbols,
         price_basis=portfolio.parameters.price_basis,
         with_returns=portfolio.parameters.target_vol is not None,
-        member=_membership(symbols, set(portfolio.universe)),
+        member=portfolio.membership.member(symbols, sessions, known),
     )
 
 
-def _membership(symbols: Sequence[str], universe: set[str]) -> np.ndarray:
-    """One row that says which columns the strategy may hold."""
-    return np.array([[symbol in universe for symbol in symbols]])
-
-
 def panel_from_lake(
-    lake: Lake, portfolio: Portfolio, last: date, *, also: Sequence[str] = ()
+    lake: Lake,
+    portfolio: Portfolio,
+    last: date,
+    *,
+    also: Sequence[str] = (),
+    as_of: datetime | None = None,
 ) -> Panel:
-    """``panel_of`` over what the lake holds now."""
+    """``panel_of`` over what the lake holds now, or held at ``as_of``: ``current_bars``."""
     symbols = sorted({*portfolio.universe, *also})
-    bars = lake.read(BARS, symbols=symbols, last=last)
-    actions = lake.read(CORPORATE_ACTIONS, symbols=symbols, last=last)
+    bars, actions, excluded = current_bars(lake, symbols, last, as_of)
+    if bars.num_rows == 0 and excluded.num_rows:
+        raise InputRefused(
+            f"at least one bar of {', '.join(symbols)} up to {last} that may be traded on",
+            f"{excluded.num_rows} bars, all left out: {excluded['why'][0]}",
+            where=f"the lake's table {BARS.name}",
+            remedy="Decide on the bars that are quarantined or held, or choose a later range.",
+        )
     return panel_of(
         bars, actions, portfolio, last, where=f"the lake's table {BARS.name}", also=also
     )
@@ -93,5 +155,8 @@ def refuse_sessions_without_bars(panel: Panel, first: date, last: date) -> None:
             f"bars on every session from {first} to {last}",
             f"none on {absent[0]}" + (f" and {len(absent) - 1} more" if len(absent) > 1 else ""),
             where=f"the lake's table {BARS.name}, which has {seen[0]} to {seen[-1]}",
-            remedy="Ingest those sessions, or choose a range that the market covers.",
+            remedy=(
+                "Ingest those sessions, decide on their bars where all are quarantined, or choose "
+                "a range that the market covers."
+            ),
         )

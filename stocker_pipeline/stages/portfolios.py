@@ -4,14 +4,15 @@ The YAML is the one that Dagster loads; only its ``attributes`` are read, and te
 resolved.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
-from stocker_pipeline.settings import PROJECT_ROOT
+from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
+from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
 from stocker_pipeline.strategies.registry import strategies
 
@@ -71,6 +72,28 @@ def named_portfolio(name_or_file: str) -> Portfolio:
     """The checked portfolio of a YAML as it stands."""
     data, where = portfolio_data(name_or_file, None)
     return portfolio_from(data, where=where)
+
+
+def symbols_to_ingest(provider: MarketDataProvider, also: Sequence[str]) -> list[str]:
+    """What to ask a provider for: all that it lists itself, else what the portfolios name.
+
+    Args:
+        also: Symbols to ask for beside those of the portfolios.
+
+    Raises:
+        ConfigurationRefused: No portfolio names a symbol.
+    """
+    listed = provider.symbols()
+    named = {symbol for name in portfolio_names() for symbol in named_portfolio(name).universe}
+    symbols = sorted(listed or {*named, *also})
+    if not symbols:
+        raise ConfigurationRefused(
+            "at least one symbol, of a portfolio or of STOCKER_SYMBOLS",
+            "none",
+            where=f"the symbols to ask {provider.name} for",
+            remedy="Write a portfolio, or set STOCKER_SYMBOLS=SPY,TLT.",
+        )
+    return symbols
 
 
 def parsed_overrides(assignments: list[str]) -> dict[str, Any]:

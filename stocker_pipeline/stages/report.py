@@ -17,14 +17,13 @@ from stocker_pipeline.analytics.wording import metrics_json
 from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import (
-    BARS,
-    CORPORATE_ACTIONS,
     DATASETS,
     FILLS,
     POSITIONS,
     SNAPSHOTS,
     TARGETS,
 )
+from stocker_pipeline.stages.market import current_bars
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -78,8 +77,7 @@ def report_from_lake(lake: Lake, name: str, portfolio: Portfolio) -> Report:
             remedy=f"Run stocker backtest {name} first, or backfill it in the UI.",
         )
     last = pc.max(snapshots["session"]).as_py()
-    bars = lake.read(BARS, symbols=portfolio.universe, last=last)
-    actions = lake.read(CORPORATE_ACTIONS, symbols=portfolio.universe, last=last)
+    bars, actions, _ = current_bars(lake, portfolio.universe, last)
     versions = {"data versions": lake.versions(DATASETS)}
     facts = run_facts(name, portfolio, snapshots) | versions
     record = record_of(portfolio, tables, bars, actions)

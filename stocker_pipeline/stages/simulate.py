@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,11 @@ from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
 
 @dataclass(frozen=True)
 class Request:
-    """What to simulate; None = the file's or the portfolio's own."""
+    """What to simulate; None = the file's or the portfolio's own.
+
+    A portfolio whose universe is a mapping keeps it; for any other the universe is every symbol of
+    the bars. ``universe`` replaces either by a plain list.
+    """
 
     bars: Path
     actions: Path | None
@@ -99,9 +103,11 @@ def write_simulation(
 
 
 def _portfolio(request: Request, bars: pa.Table) -> Portfolio:
-    symbols: Sequence[str] = request.universe or sorted(pc.unique(bars["symbol"]).to_pylist())
-    data, where = portfolio_data(request.portfolio, list(symbols))
+    symbols = None if request.universe is None else list(request.universe)
+    data, where = portfolio_data(request.portfolio, symbols)
     given = dict(data)
+    if symbols is None and not isinstance(given.get("universe"), Mapping):
+        given["universe"] = sorted(pc.unique(bars["symbol"]).to_pylist())
     given["parameters"] = {**(given.get("parameters") or {}), **(request.parameters or {})}
     if request.initial_capital is not None:
         given["initial_capital"] = request.initial_capital
@@ -115,7 +121,7 @@ def _refuse_absent(portfolio: Portfolio, bars: pa.Table, path: Path) -> None:
             "bars of every symbol of the universe",
             f"none of {', '.join(absent)}",
             where=path.name,
-            remedy="Add their bars, or leave them out of --universe.",
+            remedy="Add their bars, or leave them out of the universe.",
         )
 
 

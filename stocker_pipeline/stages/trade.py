@@ -28,9 +28,8 @@ from stocker_pipeline.engine.tables import (
 )
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import (
-    BARS,
     BOOK_DATASETS,
-    CORPORATE_ACTIONS,
+    MARKET_DATASETS,
     SIGNALS,
     SNAPSHOTS,
 )
@@ -91,7 +90,7 @@ def trade(
     Raises:
         BookRefused: Signals are missing or were made with other parameters.
     """
-    read = lake.versions((BARS, CORPORATE_ACTIONS, SIGNALS))
+    read = lake.versions((*MARKET_DATASETS, SIGNALS))
     book = opening_book(lake, name, portfolio, opening)
     panel = panel_from_lake(lake, portfolio, last, also=[lot.symbol for lot in book.lots])
     weights = _stored_weights(lake, name, portfolio, panel, first, last)

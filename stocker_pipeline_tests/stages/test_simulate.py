@@ -10,17 +10,17 @@ import pytest
 
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
 from stocker_pipeline.stages.simulate import Request, simulate_files, write_simulation
-from stocker_pipeline_tests.stages.market_day import FIRST, LAST, SYMBOLS, TwoSymbolMarket
+from stocker_pipeline_tests.stages.market_day import FIRST, LAST, two_symbol_tables
 
 PARAMETERS = {"lookback": 10, "window": 30}
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    data = TwoSymbolMarket().fetch(SYMBOLS, FIRST, LAST)
+    bars, actions = two_symbol_tables()
     paths = {"bars": tmp_path / "bars.parquet", "actions": tmp_path / "actions.parquet"}
-    pq.write_table(data.bars, paths["bars"])
-    pq.write_table(data.actions, paths["actions"])
+    pq.write_table(bars, paths["bars"])
+    pq.write_table(actions, paths["actions"])
     return paths
 
 
