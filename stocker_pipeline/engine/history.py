@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numba import njit
 
 from stocker_pipeline.engine.signals import bar_counts, compress, is_dense
 
@@ -16,6 +17,23 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+@njit(cache=True, error_model="numpy")
+def _growth_while_member(index: np.ndarray, member: np.ndarray, book_start: int) -> np.ndarray:
+    """Value before each row of a dollar that is in a symbol on the sessions of its membership."""
+    sessions, symbols = index.shape
+    growth = np.ones((sessions, symbols))
+    newest = np.full(symbols, np.nan)
+    for t in range(sessions - 1):
+        for j in range(symbols):
+            growth[t + 1, j] = growth[t, j]
+            if np.isnan(index[t, j]):
+                continue
+            if t >= book_start and member[t, j] and not np.isnan(newest[j]):
+                growth[t + 1, j] *= index[t, j] / newest[j]
+            newest[j] = index[t, j]
+    return growth
 
 
 @dataclass(frozen=True)
@@ -29,7 +47,8 @@ class PriceWindow:
         bars: Own bars in the window per symbol; 0 = no signal is possible (no bar at the previous
             session, or not in the universe).
         growth: Value today of one dollar put into each symbol at the portfolio's first session, or
-            at the symbol's first bar if that came later; 1.0 before its first bar.
+            at the symbol's first bar if that came later; 1.0 before its first bar. Where the
+            universe has dates, the dollar is in the symbol while that is a member, else in cash.
     """
 
     symbols: tuple[str, ...]
@@ -85,6 +104,16 @@ class PriceHistory:
         before = self.counts[self.book_start - 1] if self.book_start else 0 * self.counts[0]
         return self.own[np.maximum(before - 1, 0), np.arange(len(self.symbols))]
 
+    @cached_property
+    def _growth_by_row(self) -> np.ndarray:
+        return _growth_while_member(self.index, self.member, self.book_start)
+
+    def _growth(self, session: int, counts: np.ndarray) -> np.ndarray:
+        if len(self.member) > 1:
+            return self._growth_by_row[session]
+        latest = self.own[np.maximum(counts - 1, 0), np.arange(len(self.symbols))]
+        return np.where(counts > 0, latest / self._anchor, 1.0)
+
     def window(self, session: int, length: int) -> PriceWindow:
         """The window for deciding ``session``: at most ``length`` own bars of each symbol."""
         symbols = len(self.symbols)
@@ -94,11 +123,9 @@ class PriceHistory:
         rows = counts[None, :] + offset
         seen = (offset >= -bars[None, :]) & (rows >= 0)
         values = self.own[np.where(seen, rows, 0), np.arange(symbols)[None, :]]
-        latest = self.own[np.maximum(counts - 1, 0), np.arange(symbols)]
-        growth = np.where(counts > 0, latest / self._anchor, 1.0)
         return PriceWindow(
             self.symbols,
             _read_only(np.where(seen, values, np.nan)),
             _read_only(bars),
-            _read_only(growth),
+            _read_only(self._growth(session, counts)),
         )

@@ -104,6 +104,13 @@ def panel_from_tables(
     return Panel(universe, sessions, index, market)
 
 
+def bar_matrix(
+    bars: pa.Table, sessions: np.ndarray, universe: tuple[str, ...], name: str
+) -> np.ndarray:
+    """One column of bars as ``[sessions, symbols]``, NaN where there is no bar or no number."""
+    return _Columns(bars, sessions, universe).matrix(name)
+
+
 class _Columns:
     """Positions of a table's rows in the panel, found once for all columns."""
 

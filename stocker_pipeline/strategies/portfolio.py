@@ -21,9 +21,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
-from stocker_pipeline.domain.portfolio import PortfolioParameters, Symbol, bounded
+from stocker_pipeline.domain.portfolio import PortfolioParameters, bounded
 from stocker_pipeline.strategies.base import Strategy
 from stocker_pipeline.strategies.registry import strategies
+from stocker_pipeline.strategies.universe import Universe, keys_at
 
 CAPITAL_CEILING_USD = 1e12
 
@@ -31,11 +32,13 @@ CAPITAL_CEILING_USD = 1e12
 class Portfolio(BaseModel):
     """What is run: which rule, on which symbols, with how much money."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, serialize_by_alias=True)
 
     strategy: str = Field(description="Name of a registered strategy.")
-    universe: Annotated[list[Symbol], Field(min_length=1)] = Field(
-        description="Symbols the strategy may hold, in any order, each once."
+    membership: Universe = Field(
+        alias="universe",
+        description="Symbols the strategy may hold, in any order, each once; or a mapping that "
+        "also says when, and what they must keep.",
     )
     initial_capital: Annotated[float, bounded(gt=0, le=CAPITAL_CEILING_USD)] = Field(
         100_000.0, description="Cash at the portfolio's first session, in dollars."
@@ -67,14 +70,6 @@ class Portfolio(BaseModel):
             raise ValueError(f"strategy was {value!r}: wanted one of {', '.join(strategies())}")
         return value
 
-    @field_validator("universe")
-    @classmethod
-    def _symbols_once(cls, value: list[str]) -> list[str]:
-        twice = sorted({symbol for symbol in value if value.count(symbol) > 1})
-        if twice:
-            raise ValueError(f"universe names {', '.join(twice)} more than once")
-        return sorted(value)
-
     @model_validator(mode="after")
     def _weights_are_in_the_universe(self) -> Self:
         outside = sorted(set(getattr(self.parameters, "weights", {})) - set(self.universe))
@@ -93,6 +88,7 @@ class Portfolio(BaseModel):
         schema = handler.resolve_ref_schema(handler(core_schema))
         known = strategies()
         schema["properties"]["strategy"]["enum"] = list(known)
+        schema["properties"]["universe"] = _universe_schema(schema["properties"]["universe"])
         schema["properties"]["parameters"] = {
             "type": "object",
             "description": schema["properties"]["parameters"].get("description", ""),
@@ -107,6 +103,11 @@ class Portfolio(BaseModel):
             for name, strategy in known.items()
         ]
         return schema
+
+    @property
+    def universe(self) -> list[str]:
+        """Every symbol that may be held on some session, sorted: whose bars are needed."""
+        return self.membership.candidates
 
     def rule(self) -> Strategy[Any]:
         """The strategy with this portfolio's parameters."""
@@ -143,21 +144,45 @@ def _refusal(error: ValidationError, data: Mapping[str, Any], where: str) -> Con
     """Pydantic's findings as one error of ours."""
     wanted, received = [], []
     known = strategies().get(str(data.get("strategy")))
+    keys = [field.alias or name for name, field in Portfolio.model_fields.items()]
     for finding in error.errors(include_url=False):
         path = [str(part) for part in finding["loc"]]
-        if path and known is not None and path[0] not in Portfolio.model_fields:
+        if path and known is not None and path[0] not in {*keys, *data}:
             # The strategy's parameters were read on their own, without their place in the whole.
             path.insert(0, "parameters")
+        if path[:2] == ["universe", "symbols"] and isinstance(data.get("universe"), list):
+            del path[1]
         key = ".".join(path) or "the whole"
         message = finding["msg"].removeprefix("Value error, ")
-        if finding["type"] == "extra_forbidden" and known is not None:
-            message = f"one of the parameters {', '.join(known.Parameters.model_fields)}"
+        if finding["type"] == "extra_forbidden":
+            message = f"one of {_known_keys(path, known, keys)}"
         wanted.append(f"{key}: {message}")
         value = finding["input"]
         received.append(f"{key} = {value!r}" if not isinstance(value, dict | BaseModel) else key)
     return ConfigurationRefused(
         "; ".join(wanted), "; ".join(received), where=where, remedy="Nothing was changed."
     )
+
+
+def _known_keys(path: list[str], known: type[Strategy[Any]] | None, keys: list[str]) -> str:
+    """What could have stood where an unknown key stands."""
+    if path[0] == "universe":
+        return ", ".join(keys_at(path[1:]))
+    if path[0] == "parameters" and known is not None:
+        return f"the parameters {', '.join(known.Parameters.model_fields)}"
+    return ", ".join(keys)
+
+
+def _universe_schema(described: dict[str, Any]) -> dict[str, Any]:
+    """The list or the mapping, chosen by type, so that an error names the key inside it."""
+    whole = _inlined(Universe.model_json_schema())
+    return {
+        "type": ["array", "object"],
+        "description": described.get("description", ""),
+        "if": {"type": "array"},
+        "then": {**whole["properties"]["symbols"], "title": "Symbols"},
+        "else": whole,
+    }
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +201,9 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
             choices = found.get("anyOf", [])
             if len(choices) == 2 and choices[1] == {"type": "null"}:
                 del found["anyOf"]
-                found = {**choices[0], **found, "type": [choices[0]["type"], "null"]}
+                kinds = choices[0]["type"]
+                kinds = kinds if isinstance(kinds, list) else [kinds]
+                found = {**choices[0], **found, "type": [*kinds, "null"]}
             return found
         return [resolve(item) for item in node] if isinstance(node, list) else node
 
