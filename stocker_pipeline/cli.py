@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from stocker_pipeline.domain.errors import InputRefused, StockerError
-from stocker_pipeline.settings import PROJECT_ROOT, Settings
+from stocker_pipeline.paths import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from stocker_pipeline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 bars_app = typer.Typer(no_args_is_help=True, help="Bars in the lake.")
@@ -58,12 +61,12 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Run a backtest from files to files: the same engine, without Dagster and the lake."""
-    from stocker_pipeline.analytics.metrics import performance_metrics
-    from stocker_pipeline.analytics.wording import metrics_values
-    from stocker_pipeline.stages.portfolios import parsed_overrides
-    from stocker_pipeline.stages.report import record_of
-    from stocker_pipeline.stages.simulate import Request, simulate_files, write_simulation
-
+    with _spared_imports():
+        from stocker_pipeline.analytics.metrics import performance_metrics
+        from stocker_pipeline.analytics.wording import metrics_values
+        from stocker_pipeline.stages.portfolios import parsed_overrides
+        from stocker_pipeline.stages.report import record_of
+        from stocker_pipeline.stages.simulate import Request, simulate_files, write_simulation
     result = simulate_files(
         Request(
             bars=bars,
@@ -91,7 +94,7 @@ def ingest(start: Day = None, end: Day = None, as_json: AsJson = False) -> None:
     """Bring bars and corporate actions of the configured provider into the lake."""
     from stocker_pipeline.orchestration import runs
 
-    settings = Settings()
+    settings = _settings()
     sessions = _provider_range(start, end)
     outcome = _run(settings, runs.MARKET_ASSETS, sessions, {}, "ingesting", quiet=as_json)
     _finish(outcome, {"sessions": _range_json(sessions)}, as_json)
@@ -114,7 +117,7 @@ def backtest(
     from stocker_pipeline.orchestration import runs
     from stocker_pipeline.stages.portfolios import named_portfolio, parsed_overrides
 
-    settings, shipped = Settings(), named_portfolio(portfolio)
+    settings, shipped = _settings(), named_portfolio(portfolio)
     parameters = parsed_overrides(assignments or [])
     effective = shipped.with_overrides(
         parameters, initial_capital=initial_capital, where="--set and --initial-capital"
@@ -146,7 +149,7 @@ def report(
     """Write the tear sheet of what a portfolio has done so far."""
     from stocker_pipeline.stages.portfolios import named_portfolio
 
-    settings = Settings()
+    settings = _settings()
     target = output or settings.reports / f"{portfolio}.html"
     _write_and_print(settings, portfolio, named_portfolio(portfolio), target, as_json)
 
@@ -184,7 +187,7 @@ def demo() -> None:
     from stocker_pipeline.orchestration import runs
     from stocker_pipeline.stages.portfolios import named_portfolio
 
-    settings, began = Settings(), time.monotonic()
+    settings, began = _settings(), time.monotonic()
     sessions = _provider_range(None, None)
     name = "trend_backtest"
     assets = (*runs.MARKET_ASSETS, *runs.portfolio_assets(name))
@@ -223,21 +226,22 @@ def export_bars(
     bars: Annotated[Path, typer.Option(help="Parquet file to write.")],
     actions: Annotated[Path, typer.Option(help="Parquet file to write.")],
 ) -> None:
-    """Write the lake's bars and actions as the files that `simulate` reads."""
+    """Write the bars and actions that strategies see as the files that `simulate` reads."""
     import pyarrow.parquet as pq
 
     from stocker_pipeline.lake.lake import Lake
-    from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
+    from stocker_pipeline.stages.market import current_bars
 
-    lake = Lake(Settings().lake_root)
-    for dataset, path in ((BARS, bars), (CORPORATE_ACTIONS, actions)):
-        table = lake.read(dataset).drop_columns("source")
-        pq.write_table(table, path)
+    seen = current_bars(Lake(_settings().lake_root))
+    for table, path in ((seen.bars, bars), (seen.actions, actions)):
+        pq.write_table(table.drop_columns(["source", "known_at"]), path)
         out.print(f"{table.num_rows:,} rows in {path}", soft_wrap=True)
+    if seen.excluded.num_rows:
+        out.print(f"{seen.excluded.num_rows:,} bars left out: quarantined or held")
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Any, Any]]:
+def _opened(settings: "Settings") -> Iterator[tuple[Any, Any]]:
     """Definitions and the Dagster instance; both take seconds to import."""
     with _progress("opening Dagster", quiet=False):
         from stocker_pipeline.orchestration import runs
@@ -251,7 +255,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Any, Any]]:
 
 
 def _run(
-    settings: Settings,
+    settings: "Settings",
     assets: Any,
     sessions: tuple[date, date],
     overrides: dict[str, Any],
@@ -290,7 +294,7 @@ def _finish(outcome: Any, answer: dict[str, Any], as_json: bool) -> None:
 
 
 def _write_and_print(
-    settings: Settings,
+    settings: "Settings",
     name: str,
     portfolio: Any,
     target: Path,
@@ -313,6 +317,29 @@ def _write_and_print(
         out.print(f"tear sheet  {_shown(page)}", soft_wrap=True)
 
 
+def _settings() -> "Settings":
+    """The settings of the environment; ``simulate`` has none and does not load their reader."""
+    from stocker_pipeline.settings import Settings
+
+    return Settings()
+
+
+@contextmanager
+def _spared_imports() -> Iterator[None]:
+    """Spare ``simulate`` what it would load and not use, in a process that is this command's."""
+    if getattr(sys.modules["__main__"], "main", None) is not main:
+        yield
+        return
+    from stocker_pipeline.lean_imports import spare_pandas_and_scipy, without_collection
+
+    with without_collection():
+        yield
+        from stocker_pipeline.strategies.registry import strategies
+
+        strategies()  # those of other packages, which may use pandas
+        spare_pandas_and_scipy()
+
+
 def _provider_range(start: str | None, end: str | None) -> tuple[date, date]:
     from stocker_pipeline.gateways.market_data.sample import FIRST_SESSION, LAST_SESSION
 
@@ -320,15 +347,15 @@ def _provider_range(start: str | None, end: str | None) -> tuple[date, date]:
 
 
 def _lake_range(
-    settings: Settings, universe: list[str], start: str | None, end: str | None
+    settings: "Settings", universe: list[str], start: str | None, end: str | None
 ) -> tuple[date, date]:
     """The range asked for; what is left open is what the lake has."""
     import pyarrow.compute as pc
 
     from stocker_pipeline.lake.lake import Lake
-    from stocker_pipeline.lake.schemas import BARS
+    from stocker_pipeline.stages.judgement import live_bars
 
-    known = Lake(settings.lake_root).read(BARS, symbols=universe, columns=["session"])["session"]
+    known = live_bars(Lake(settings.lake_root), universe)["session"]
     if len(known) == 0:
         raise InputRefused(
             f"bars of {', '.join(universe)}",

@@ -10,7 +10,8 @@ from stocker_pipeline.orchestration.resources import (
     MarketDataResource,
     OverridesResource,
 )
-from stocker_pipeline.settings import PROJECT_ROOT, Settings
+from stocker_pipeline.paths import PROJECT_ROOT
+from stocker_pipeline.settings import Settings
 
 
 def build_definitions(
@@ -25,7 +26,11 @@ def build_definitions(
     chosen = settings or Settings()
     resources: dict[str, Any] = {
         "lake": LakeResource(root=chosen.lake_root),
-        "provider": MarketDataResource(provider=chosen.provider),
+        "sources": MarketDataResource(
+            providers=list(chosen.providers),
+            reference=chosen.reference_provider,
+            files_path=str(chosen.files_path) if chosen.files_path else None,
+        ),
         "overrides": OverridesResource(),
     } | dict(overrides or {})
     loaded = dg.load_from_defs_folder(path_within_project=PROJECT_ROOT / "stocker_pipeline")

@@ -7,13 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from stocker_pipeline import cli
-from stocker_pipeline_tests.stages.market_day import FIRST, LAST, SYMBOLS, TwoSymbolMarket
+from stocker_pipeline_tests.stages.market_day import two_symbol_tables
 
 
 @pytest.fixture
 def bars(tmp_path: Path) -> Path:
     path = tmp_path / "bars.parquet"
-    pq.write_table(TwoSymbolMarket().fetch(SYMBOLS, FIRST, LAST).bars, path)
+    pq.write_table(two_symbol_tables()[0], path)
     return path
 
 

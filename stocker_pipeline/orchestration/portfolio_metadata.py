@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from stocker_pipeline.analytics.benchmarks import benchmark_navs
 from stocker_pipeline.analytics.pictures import equity_picture
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, SNAPSHOTS
+from stocker_pipeline.lake.schemas import SNAPSHOTS
 from stocker_pipeline.orchestration.resources import OverridesResource
 from stocker_pipeline.stages.forecast import Forecasted
+from stocker_pipeline.stages.market import current_bars
 from stocker_pipeline.stages.trade import Traded
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -70,8 +71,7 @@ def _summary(result: Traded, lake: Lake, name: str, portfolio: Portfolio) -> Map
     snapshots, positions = result.tables["snapshots"], result.tables["positions"]
     final = snapshots["session"][-1].as_py()
     held = positions.filter(pc.equal(positions["session"], final))
-    bars = lake.read(BARS, symbols=portfolio.universe, last=final)
-    actions = lake.read(CORPORATE_ACTIONS, symbols=portfolio.universe, last=final)
+    bars, actions, _ = current_bars(lake, portfolio.universe, final)
     book = lake.read(SNAPSHOTS, portfolio=name)
     navs = benchmark_navs(
         book,

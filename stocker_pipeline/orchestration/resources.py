@@ -1,16 +1,15 @@
 """What assets are handed: configuration only, turned into plain objects of the rooms below."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from stocker_pipeline.domain.errors import ConfigurationRefused
-from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
-from stocker_pipeline.gateways.market_data.sample import SampleMarket
+from stocker_pipeline.domain.session import SystemClock
+from stocker_pipeline.gateways.market_data.choice import Access, Sources, chosen_sources
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.settings import Settings
 from stocker_pipeline.strategies.portfolio import Portfolio
-
-_PROVIDERS = {SampleMarket.name: SampleMarket}
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -23,21 +22,35 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         return Lake(self.root)
 
 
-class MarketDataResource(dg.ConfigurableResource[MarketDataProvider]):
-    """The provider of bars and corporate actions, by name."""
+def access_of(settings: Settings, *, files_path: Path | None = None) -> Access:
+    """What the environment gives to reach sources with."""
+    return Access(
+        files_path=files_path or settings.files_path,
+        instruments_path=settings.instruments_path,
+        alpaca_key_id=settings.apca_api_key_id,
+        alpaca_secret_key=settings.apca_api_secret_key,
+        tiingo_token=settings.tiingo_api_key,
+    )
 
-    provider: str
 
-    def create_resource(self, context: dg.InitResourceContext) -> MarketDataProvider:
-        """Hand the asset the plain provider."""
-        if self.provider not in _PROVIDERS:
-            raise ConfigurationRefused(
-                f"one of the providers {', '.join(_PROVIDERS)}",
-                repr(self.provider),
-                where="resource provider",
-                remedy="Correct STOCKER_PROVIDER or the run config.",
-            )
-        return _PROVIDERS[self.provider]()
+class MarketDataResource(dg.ConfigurableResource[Sources]):
+    """The sources of bars and corporate actions, by name. Keys come from the environment.
+
+    Attributes:
+        providers: In the order of asking.
+        reference: A second source to compare with; null = none.
+        files_path: Folder or file of the provider ``files``.
+    """
+
+    providers: list[str]
+    reference: str | None = None
+    files_path: str | None = None
+
+    def create_resource(self, context: dg.InitResourceContext) -> Sources:
+        """Hand the asset plain providers."""
+        path = Path(self.files_path) if self.files_path else None
+        access = access_of(Settings(), files_path=path)
+        return chosen_sources(self.providers, self.reference, access, SystemClock())
 
 
 class OverridesResource(dg.ConfigurableResource):

@@ -20,7 +20,8 @@ from dagster._core.storage.tags import (
 from dagster_shared.error import SerializableErrorInfo
 
 from stocker_pipeline.domain import errors
-from stocker_pipeline.settings import PROJECT_ROOT, Settings
+from stocker_pipeline.paths import PROJECT_ROOT
+from stocker_pipeline.settings import Settings
 
 MARKET_ASSETS = (dg.AssetKey("raw_bars"), dg.AssetKey("corporate_actions"))
 WAREHOUSE_GROUP = "warehouse"
@@ -80,7 +81,10 @@ def run_assets(
             ASSET_PARTITION_RANGE_START_TAG: sessions[0].isoformat(),
             ASSET_PARTITION_RANGE_END_TAG: sessions[1].isoformat(),
         }
-    config = {"resources": {"overrides": {"config": dict(overrides)}}} if overrides else {}
+    # The caller says how far it is; the console of a run is for what went wrong.
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+    if overrides:
+        config["resources"] = {"overrides": {"config": dict(overrides)}}
     job = definitions.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         run_config=config,

@@ -5,8 +5,10 @@ from typing import Any
 import dagster as dg
 
 from stocker_pipeline.domain.session import SystemClock
-from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
+from stocker_pipeline.gateways.market_data.choice import Sources
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.market_checks import evaluations, market_check_specs
+from stocker_pipeline.orchestration.market_metadata import actions_metadata, bars_metadata
 from stocker_pipeline.orchestration.partitions import (
     contiguous_range,
     session_calendar,
@@ -14,40 +16,44 @@ from stocker_pipeline.orchestration.partitions import (
 )
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.ingest import ingest
+from stocker_pipeline.stages.portfolios import symbols_to_ingest
+from stocker_pipeline.stages.session_quality import quality_by_session
+
+_SPECS = {
+    "raw_bars": "Open, high, low, close and volume as traded; every version that a source gave.",
+    "corporate_actions": "Splits and dividends by ex-date; late and corrected ones are versions.",
+}
 
 
 @dg.definitions
 def bars() -> dg.Definitions:
     """One step for both: a provider answers for both in one call."""
     first, today = Settings().first_session, SystemClock().now().date()
+    partitions = session_partitions(first, today)
 
     @dg.multi_asset(
         name="market_data",
         specs=[
-            dg.AssetSpec("raw_bars", description="Open, high, low, close and volume as traded."),
-            dg.AssetSpec("corporate_actions", description="Splits and dividends by ex-date."),
+            dg.AssetSpec(name, description=text, group_name="market", kinds={"deltalake"})
+            for name, text in _SPECS.items()
         ],
-        group_name="market",
-        partitions_def=session_partitions(first, today),
+        check_specs=market_check_specs(partitions),
+        partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def market_data(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
-        provider: dg.ResourceParam[MarketDataProvider],
+        sources: dg.ResourceParam[Sources],
     ) -> Any:
-        keys, calendar = list(context.partition_keys), session_calendar(first, today)
-        start, end = contiguous_range(keys, calendar, where="raw_bars")
-        result = ingest(provider, lake, provider.symbols(), start, end)
-        counts = {"raw_bars": result.bars, "corporate_actions": result.actions}
-        for asset, rows in counts.items():
-            metadata = {
-                "rows_of_run": rows,
-                "source": result.source,
-                "missing": dict(result.missing),
-                "written_versions": dict(result.versions),
-            }
-            context.add_asset_metadata(metadata, asset, end.isoformat())
+        calendar = session_calendar(first, today)
+        start, end = contiguous_range(list(context.partition_keys), calendar, where="raw_bars")
+        symbols = symbols_to_ingest(sources.provider, Settings().symbols)
+        result = ingest(sources.provider, lake, symbols, start, end, reference=sources.reference)
+        context.add_asset_metadata(bars_metadata(result), "raw_bars", end.isoformat())
+        context.add_asset_metadata(actions_metadata(result), "corporate_actions", end.isoformat())
+        for asset in _SPECS:
             yield dg.MaterializeResult(asset_key=asset)
+        yield from evaluations(context, quality_by_session(lake, symbols, start, end))
 
     return dg.Definitions(assets=[market_data])

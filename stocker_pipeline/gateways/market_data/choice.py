@@ -1,4 +1,4 @@
-"""From settings to sources: which provider answers, which one is asked next, which one compares.
+"""From settings to sources: who answers, who is asked next, who compares, who knows instruments.
 
 A vendor's module is imported only where it was chosen; each of them costs a second.
 """
@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pydantic import SecretStr
 
-from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
 from stocker_pipeline.domain.session import Clock
 from stocker_pipeline.gateways.market_data.fallback import FallbackMarket
+from stocker_pipeline.gateways.market_data.instruments import (
+    INSTRUMENTS_SCHEMA,
+    read_instruments,
+)
 from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
 
 PROVIDERS = ("sample", "files", "yfinance", "alpaca", "tiingo")
@@ -22,6 +27,7 @@ class Access:
     """What sources need to be reached; a secret shows itself to nobody who prints it."""
 
     files_path: Path | None = None
+    instruments_path: Path | None = None
     alpaca_key_id: SecretStr | None = None
     alpaca_secret_key: SecretStr | None = None
     tiingo_token: SecretStr | None = None
@@ -54,6 +60,34 @@ def chosen_sources(
         providers[0] if alone else FallbackMarket(providers),
         None if reference is None else _provider(reference, access, clock),
     )
+
+
+def known_instruments(access: Access, symbols: Sequence[str], clock: Clock) -> pa.Table:
+    """Instruments from the file, where one is set, else from Alpaca, where there are keys.
+
+    Returns:
+        ``INSTRUMENTS_SCHEMA``; no rows where neither is set.
+
+    Raises:
+        InputRefused: The file cannot be read, breaks a rule, or Alpaca gave no answer.
+    """
+    if access.instruments_path is not None:
+        return read_instruments(access.instruments_path, known_at=clock.now())
+    if access.alpaca_key_id is None or access.alpaca_secret_key is None:
+        return INSTRUMENTS_SCHEMA.empty_table()
+    from stocker_pipeline.gateways.market_data.alpaca_assets import fetch_alpaca_instruments
+
+    answer = fetch_alpaca_instruments(
+        _text(access.alpaca_key_id), _text(access.alpaca_secret_key), clock, symbols=symbols
+    )
+    if answer.failed is not None:
+        raise InputRefused(
+            "Alpaca's list of instruments",
+            answer.failed,
+            where="instruments",
+            remedy="Try again later; nothing was changed.",
+        )
+    return answer.instruments
 
 
 def _provider(name: str, access: Access, clock: Clock) -> MarketDataProvider:

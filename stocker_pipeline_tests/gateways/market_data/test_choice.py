@@ -7,7 +7,12 @@ from pydantic import SecretStr
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.domain.session import FixedClock
-from stocker_pipeline.gateways.market_data.choice import PROVIDERS, Access, chosen_sources
+from stocker_pipeline.gateways.market_data.choice import (
+    PROVIDERS,
+    Access,
+    chosen_sources,
+    known_instruments,
+)
 from stocker_pipeline_tests.stages.market_day import two_symbol_tables
 
 CLOCK = FixedClock(datetime(2024, 1, 15, tzinfo=UTC))
@@ -19,7 +24,12 @@ def access(tmp_path) -> Access:
 
     pq.write_table(two_symbol_tables()[0], tmp_path / "bars.parquet")
     secret = SecretStr("s3cret")
-    return Access(tmp_path, secret, secret, secret)
+    return Access(
+        files_path=tmp_path,
+        alpaca_key_id=secret,
+        alpaca_secret_key=secret,
+        tiingo_token=secret,
+    )
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -48,6 +58,17 @@ def test_several_names_are_asked_in_order_and_another_one_compares(access):
 def test_a_provider_that_lacks_something_says_what_to_set(name, lacks):
     with pytest.raises(ConfigurationRefused, match=lacks):
         chosen_sources([name], None, Access(), CLOCK)
+
+
+def test_instruments_come_from_the_file_or_are_not_known(tmp_path):
+    path = tmp_path / "instruments.csv"
+    path.write_text(
+        "symbol,asset_class,exchange,currency,tradable,shortable\n"
+        "SPY,us_equity,ARCA,USD,true,true\n"
+    )
+    rows = known_instruments(Access(instruments_path=path), ["SPY"], CLOCK)
+    assert rows["exchange"].to_pylist() == ["ARCA"]
+    assert known_instruments(Access(), ["SPY"], CLOCK).num_rows == 0
 
 
 def test_keys_do_not_show_when_access_is_printed(access):

@@ -1,0 +1,52 @@
+"""What the UI shows about an ingest: what came, from where, and what was refused."""
+
+from typing import Any
+
+import dagster as dg
+
+from stocker_pipeline.stages.ingest import Brought, Ingested
+
+
+def bars_metadata(result: Ingested) -> dict[str, Any]:
+    """Of ``raw_bars``, on the last session of a run."""
+    reference = {
+        "reference_rows_new": result.reference.new,
+        "reference_missing": dict(result.reference_missing),
+        "reference_failed": dict(result.reference_failed),
+    }
+    return {
+        **_rows(result.bars),
+        **_origin(result),
+        "refused_rows": dict(result.refused_rows),
+        "findings": dict(result.findings),
+        "quarantined_bars": result.quarantined,
+        **(reference if result.reference.fetched else {}),
+    }
+
+
+def actions_metadata(result: Ingested) -> dict[str, Any]:
+    """Of ``corporate_actions``, on the last session of a run."""
+    return {**_rows(result.actions), **_origin(result)}
+
+
+def _rows(brought: Brought) -> dict[str, Any]:
+    return {
+        "rows_of_run": brought.fetched,
+        "rows_new": brought.new,
+        "rows_changed": brought.changed,
+        "rows_withdrawn": brought.withdrawn,
+    }
+
+
+def _origin(result: Ingested) -> dict[str, Any]:
+    return {
+        "source": result.source,
+        "missing": _reasons(result.missing),
+        "failed": _reasons(result.failed),
+        "written_versions": dict(result.versions),
+    }
+
+
+def _reasons(reasons: Any) -> Any:
+    rows = [dg.TableRecord({"symbol": name, "reason": reasons[name]}) for name in sorted(reasons)]
+    return dg.MetadataValue.table(rows) if rows else "none"

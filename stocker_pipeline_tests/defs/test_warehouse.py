@@ -1,0 +1,38 @@
+"""dbt below the chain: one command of ours is one start of dbt."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from dagster_dbt import DbtCliResource
+
+from stocker_pipeline.defs.analytics import warehouse
+
+
+@pytest.fixture
+def dbt(tmp_path: Path) -> Path:
+    """A dbt that does nothing but write down how it was called."""
+    executable = tmp_path / "dbt"
+    executable.write_text(
+        f'#!/bin/sh\necho "$@" >> "{tmp_path}/calls"\necho "installed: {version("dbt-core")}"\n'
+    )
+    executable.chmod(0o755)
+    return executable
+
+
+def calls(kind: type[DbtCliResource], dbt: Path) -> list[str]:
+    """How dbt was called for one command, and whether Dagster opened a handle to the database."""
+    made = kind(project_dir=warehouse.PROJECT, dbt_executable=str(dbt))
+    command = made.cli(["parse"], target_path=dbt.parent / "target")
+    command.wait()
+    assert str(command.cli_version) == version("dbt-core")
+    return [*dbt.with_name("calls").read_text().split(), *(["adapter"] if command.adapter else [])]
+
+
+def test_dbt_is_started_for_the_command_alone(dbt):
+    assert calls(warehouse._Dbt, dbt) == ["parse"]
+
+
+def test_dagster_itself_does_what_we_spare(dbt):
+    """If this fails, ``_Dbt`` has nothing left to spare and can go."""
+    assert calls(DbtCliResource, dbt) == ["--version", "parse", "adapter"]
