@@ -91,6 +91,18 @@ def known_instruments(access: Access, symbols: Sequence[str], clock: Clock) -> p
 
 
 def _provider(name: str, access: Access, clock: Clock) -> MarketDataProvider:
+    try:
+        return _made(name, access, clock)
+    except ModuleNotFoundError as error:
+        raise ConfigurationRefused(
+            f"the packages that the provider {name} needs",
+            f"an installation without {error.name}",
+            where="provider",
+            remedy="Install the extra: pip install -c requirements.lock -e '.[vendors]'.",
+        ) from error
+
+
+def _made(name: str, access: Access, clock: Clock) -> MarketDataProvider:
     if name == "sample":
         from stocker_pipeline.gateways.market_data.sample import SampleMarket
 

@@ -1,5 +1,6 @@
 """From names in the settings to providers, with what each of them needs."""
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -69,6 +70,14 @@ def test_instruments_come_from_the_file_or_are_not_known(tmp_path):
     rows = known_instruments(Access(instruments_path=path), ["SPY"], CLOCK)
     assert rows["exchange"].to_pylist() == ["ARCA"]
     assert known_instruments(Access(), ["SPY"], CLOCK).num_rows == 0
+
+
+def test_a_provider_without_its_packages_says_how_to_install_them(monkeypatch, access):
+    module = "stocker_pipeline.gateways.market_data.tiingo"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(ConfigurationRefused, match=r"without httpx.*\[vendors\]"):
+        chosen_sources(["tiingo"], None, access, CLOCK)
 
 
 def test_keys_do_not_show_when_access_is_printed(access):
