@@ -60,9 +60,25 @@ _parse_if_stale()
 _PRODUCER = {"snapshots": "portfolio_snapshot", "fills": "fills"}
 """Source table → the asset of every portfolio that writes it."""
 
+_MARKET_PRODUCER = {
+    "bars": ["raw_bars"],
+    "reference_bars": ["raw_bars"],
+    "findings": ["raw_bars"],
+    "corporate_actions": ["corporate_actions"],
+    "instruments": ["instruments"],
+    "verdicts": [],
+}
+"""Source table that no portfolio writes → the asset that does; verdicts are a person's."""
+
+
+def _written_by(source: str) -> list[dg.AssetDep]:
+    if source in _PRODUCER:
+        return [dg.AssetDep([name, _PRODUCER[source]]) for name in portfolio_names()]
+    return [dg.AssetDep(asset) for asset in _MARKET_PRODUCER[source]]
+
 
 class _LakeTranslator(DagsterDbtTranslator):
-    """A source of the lake depends on the asset of *every* portfolio that writes it."""
+    """A source of the lake depends on the assets that write it, of *every* portfolio."""
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
@@ -74,11 +90,7 @@ class _LakeTranslator(DagsterDbtTranslator):
             if parent.startswith("source.")
         ]
         models = [dep for dep in spec.deps if dep.asset_key.path[0] != "lake"]
-        written = [
-            dg.AssetDep([portfolio, _PRODUCER[source]])
-            for source in sources
-            for portfolio in portfolio_names()
-        ]
+        written = [dep for source in sources for dep in _written_by(source)]
         return spec.replace_attributes(deps=[*models, *written], group_name="warehouse")
 
 
@@ -96,6 +108,8 @@ def warehouse() -> dg.Definitions:
         context: dg.AssetExecutionContext, dbt: DbtCliResource, lake: dg.ResourceParam[Lake]
     ) -> Iterator[Any]:
         lake.ensure_tables()
-        yield from dbt.cli(["build"], context=context).stream()
+        # Unit tests are about the SQL, not about the data: the test suite runs them.
+        build = ["build", "--exclude-resource-type", "unit_test"]
+        yield from dbt.cli(build, context=context).stream()
 
     return dg.Definitions(assets=[models], resources={"dbt": _dbt()})

@@ -48,7 +48,7 @@ def bars() -> dg.Definitions:
     ) -> Any:
         calendar = session_calendar(first, today)
         start, end = contiguous_range(list(context.partition_keys), calendar, where="raw_bars")
-        symbols = symbols_to_ingest(sources.provider, Settings().symbols)
+        symbols = symbols_to_ingest(sources, Settings().symbols)
         result = ingest(sources.provider, lake, symbols, start, end, reference=sources.reference)
         context.add_asset_metadata(bars_metadata(result), "raw_bars", end.isoformat())
         context.add_asset_metadata(actions_metadata(result), "corporate_actions", end.isoformat())

@@ -3,9 +3,8 @@
 import dagster as dg
 
 from stocker_pipeline.domain.session import SystemClock
-from stocker_pipeline.gateways.market_data.choice import Sources, known_instruments
+from stocker_pipeline.gateways.market_data.choice import Access, Sources, known_instruments
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.orchestration.resources import access_of
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.instruments import store_instruments
 from stocker_pipeline.stages.portfolios import symbols_to_ingest
@@ -23,8 +22,8 @@ def instruments(
 ) -> dg.MaterializeResult:
     """Ask, compare with what is known, and append what is new."""
     settings, clock = Settings(), SystemClock()
-    symbols = symbols_to_ingest(sources.provider, settings.symbols)
-    stored = store_instruments(lake, known_instruments(access_of(settings), symbols, clock), clock)
+    symbols = symbols_to_ingest(sources, settings.symbols)
+    stored = store_instruments(lake, known_instruments(Access.of(settings), symbols, clock), clock)
     return dg.MaterializeResult(
         metadata={
             "received": stored.received,
