@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 input refused, 4 configurat
 """
 
 import io
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -15,23 +14,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from stocker_pipeline.commands.bars import bars_app
+from stocker_pipeline.commands.dagster_runs import finish, opened, progress, run
+from stocker_pipeline.commands.ingest import ingest
+from stocker_pipeline.commands.output import (
+    AsJson,
+    Day,
+    err,
+    escaped,
+    out,
+    parsed_day,
+    print_json,
+    shown_path,
+)
 from stocker_pipeline.domain.errors import InputRefused, StockerError
-from stocker_pipeline.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from stocker_pipeline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-bars_app = typer.Typer(no_args_is_help=True, help="Bars in the lake.")
+app.command()(ingest)
 app.add_typer(bars_app, name="bars")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
 Capital = Annotated[float | None, typer.Option(help="Cash at the first session, dollars.")]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter.")
@@ -43,7 +49,7 @@ def main() -> None:
     try:
         app()
     except StockerError as error:
-        err.print(f"[bold red]refused[/] {_escaped(str(error))}", soft_wrap=True)
+        err.print(f"[bold red]refused[/] {escaped(str(error))}", soft_wrap=True)
         sys.exit(error.exit_code)
 
 
@@ -72,8 +78,8 @@ def simulate(
             bars=bars,
             actions=actions,
             portfolio=portfolio,
-            start=_day(start, "--start"),
-            end=_day(end, "--end"),
+            start=parsed_day(start, "--start"),
+            end=parsed_day(end, "--end"),
             initial_capital=initial_capital,
             universe=tuple(part.strip() for part in universe.split(",")) if universe else None,
             parameters=parsed_overrides(assignments or []),
@@ -83,21 +89,10 @@ def simulate(
     metrics = performance_metrics(record)
     written = write_simulation(result.tables, metrics_values(metrics), out_dir)
     if as_json:
-        _print_json({"metrics": metrics_values(metrics), "written": [str(p) for p in written]})
+        print_json({"metrics": metrics_values(metrics), "written": [str(p) for p in written]})
     else:
         _print_metrics(metrics, f"{portfolio}, {record.sessions[0]} to {record.sessions[-1]}")
         out.print(f"{len(written)} files in {out_dir}", soft_wrap=True)
-
-
-@app.command()
-def ingest(start: Day = None, end: Day = None, as_json: AsJson = False) -> None:
-    """Bring bars and corporate actions of the configured provider into the lake."""
-    from stocker_pipeline.orchestration import runs
-
-    settings = _settings()
-    sessions = _provider_range(start, end)
-    outcome = _run(settings, runs.MARKET_ASSETS, sessions, {}, "ingesting", quiet=as_json)
-    _finish(outcome, {"sessions": _range_json(sessions)}, as_json)
 
 
 @app.command()
@@ -126,16 +121,16 @@ def backtest(
     overrides: dict[str, Any] = {"parameters": parameters, "restart": not resume}
     if initial_capital is not None:
         overrides["initial_capital"] = initial_capital
-    outcome = _run(
+    outcome = run(
         settings,
         runs.portfolio_assets(portfolio),
         sessions,
-        overrides,
+        {"overrides": overrides},
         f"trading {portfolio}",
         quiet=as_json,
     )
     if not outcome.success:
-        _finish(outcome, {}, as_json)
+        finish(outcome, {}, as_json=as_json)
     target = output or settings.reports / f"{portfolio}.html"
     _write_and_print(settings, portfolio, effective, target, as_json, run_id=outcome.run_id)
 
@@ -174,7 +169,7 @@ def sessions(
         for day in calendar.sessions(first, last).tolist()
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         out.print(f"{row['session']}{'  half day' if row['half_day'] else ''}")
@@ -184,11 +179,16 @@ def sessions(
 @app.command()
 def demo() -> None:
     """Ingest the sample market, backtest the shipped portfolios, build marts and tear sheets."""
+    from stocker_pipeline.gateways.market_data.sample import (
+        FIRST_SESSION,
+        LAST_SESSION,
+        SampleMarket,
+    )
     from stocker_pipeline.orchestration import runs
     from stocker_pipeline.stages.portfolios import named_portfolio
 
     settings, began = _settings(), time.monotonic()
-    sessions = _provider_range(None, None)
+    sessions, sources = (FIRST_SESSION, LAST_SESSION), {"providers": [SampleMarket.name]}
     name = "trend_backtest"
     assets = (*runs.MARKET_ASSETS, *runs.portfolio_assets(name))
     steps: list[tuple[Any, Any, str]] = [
@@ -196,17 +196,22 @@ def demo() -> None:
         (runs.portfolio_assets("buy_and_hold_backtest"), sessions, "buy_and_hold_backtest"),
         (None, None, "dbt marts"),
     ]
-    with _opened(settings) as (definitions, opened):
+    with opened(settings) as (definitions, instance):
         for chosen, covered, label in steps:
             keys = chosen or runs.warehouse_assets(definitions)
             overrides = {"restart": True} if covered else {}
             # dbt prints a line per test; the UI keeps them all.
-            with _progress(label, quiet=False), redirect_stdout(io.StringIO()):
+            with progress(label, quiet=False), redirect_stdout(io.StringIO()):
                 outcome = runs.run_assets(
-                    definitions, opened, keys, sessions=covered, overrides=overrides
+                    definitions,
+                    instance,
+                    keys,
+                    sessions=covered,
+                    overrides=overrides,
+                    sources=sources if keys is assets else None,
                 )
             if not outcome.success:
-                _finish(outcome, {}, as_json=False)
+                finish(outcome, {}, as_json=False)
     for portfolio in ("buy_and_hold_backtest", name):
         target = settings.reports / f"{portfolio}.html"
         _write_and_print(
@@ -219,78 +224,6 @@ def demo() -> None:
         )
     out.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
     out.print("  [bold]make ui[/]   the Dagster UI on http://127.0.0.1:3000", soft_wrap=True)
-
-
-@bars_app.command("export")
-def export_bars(
-    bars: Annotated[Path, typer.Option(help="Parquet file to write.")],
-    actions: Annotated[Path, typer.Option(help="Parquet file to write.")],
-) -> None:
-    """Write the bars and actions that strategies see as the files that `simulate` reads."""
-    import pyarrow.parquet as pq
-
-    from stocker_pipeline.lake.lake import Lake
-    from stocker_pipeline.stages.market import current_bars
-
-    seen = current_bars(Lake(_settings().lake_root))
-    for table, path in ((seen.bars, bars), (seen.actions, actions)):
-        pq.write_table(table.drop_columns(["source", "known_at"]), path)
-        out.print(f"{table.num_rows:,} rows in {path}", soft_wrap=True)
-    if seen.excluded.num_rows:
-        out.print(f"{seen.excluded.num_rows:,} bars left out: quarantined or held")
-
-
-@contextmanager
-def _opened(settings: "Settings") -> Iterator[tuple[Any, Any]]:
-    """Definitions and the Dagster instance; both take seconds to import."""
-    with _progress("opening Dagster", quiet=False):
-        from stocker_pipeline.orchestration import runs
-
-        runs.prepare_dagster_home(settings)
-        from stocker_pipeline.definitions import build_definitions
-
-        definitions = build_definitions(settings=settings)
-    with runs.instance(settings) as opened:
-        yield definitions, opened
-
-
-def _run(
-    settings: "Settings",
-    assets: Any,
-    sessions: tuple[date, date],
-    overrides: dict[str, Any],
-    label: str,
-    *,
-    quiet: bool,
-) -> Any:
-    from stocker_pipeline.orchestration import runs
-
-    with _opened(settings) as (definitions, opened), _progress(label, quiet=quiet):
-        return runs.run_assets(definitions, opened, assets, sessions=sessions, overrides=overrides)
-
-
-@contextmanager
-def _progress(label: str, *, quiet: bool) -> Iterator[None]:
-    """A spinner while something runs, and its time afterwards; on standard error."""
-    began = time.monotonic()
-    if quiet:
-        yield
-        return
-    with err.status(label):
-        yield
-    err.print(f"  {label}  [dim]{time.monotonic() - began:.1f} s[/]")
-
-
-def _finish(outcome: Any, answer: dict[str, Any], as_json: bool) -> None:
-    """Print how a run ended; leave with 1, or with the refusal's own code, where it failed."""
-    if as_json:
-        _print_json({"run_id": outcome.run_id, "success": outcome.success, **answer})
-    if outcome.success:
-        if not as_json:
-            out.print(f"run {outcome.run_id} succeeded")
-        return
-    err.print(f"[bold red]failed[/] {_escaped(str(outcome.error))}", soft_wrap=True)
-    raise typer.Exit(outcome.exit_code)
 
 
 def _write_and_print(
@@ -311,10 +244,10 @@ def _write_and_print(
     page, numbers = write_report(made, target)
     if as_json:
         answer = {"report": str(page), "metrics_file": str(numbers), "run_id": run_id}
-        _print_json(answer | {"metrics": metrics_values(made.metrics)})
+        print_json(answer | {"metrics": metrics_values(made.metrics)})
     elif not quiet:
         _print_metrics(made.metrics, f"{name}: {made.facts['sessions']}")
-        out.print(f"tear sheet  {_shown(page)}", soft_wrap=True)
+        out.print(f"tear sheet  {shown_path(page)}", soft_wrap=True)
 
 
 def _settings() -> "Settings":
@@ -340,12 +273,6 @@ def _spared_imports() -> Iterator[None]:
         spare_pandas_and_scipy()
 
 
-def _provider_range(start: str | None, end: str | None) -> tuple[date, date]:
-    from stocker_pipeline.gateways.market_data.sample import FIRST_SESSION, LAST_SESSION
-
-    return _day(start, "--start") or FIRST_SESSION, _day(end, "--end") or LAST_SESSION
-
-
 def _lake_range(
     settings: "Settings", universe: list[str], start: str | None, end: str | None
 ) -> tuple[date, date]:
@@ -364,23 +291,9 @@ def _lake_range(
             remedy="Run stocker ingest first.",
         )
     return (
-        _day(start, "--start") or pc.min(known).as_py(),
-        _day(end, "--end") or pc.max(known).as_py(),
+        parsed_day(start, "--start") or pc.min(known).as_py(),
+        parsed_day(end, "--end") or pc.max(known).as_py(),
     )
-
-
-def _day(text: str | None, where: str) -> date | None:
-    from stocker_pipeline.domain.session import parsed_date
-
-    return None if text is None else parsed_date(text, where=where)
-
-
-def _range_json(sessions: tuple[date, date]) -> dict[str, str]:
-    return {"start": str(sessions[0]), "end": str(sessions[1])}
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def _print_metrics(metrics: Any, title: str) -> None:
@@ -390,11 +303,3 @@ def _print_metrics(metrics: Any, title: str) -> None:
     for row in metrics_table(metrics):
         table.add_row(row.label, row.value)
     out.print(table)
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(PROJECT_ROOT)) if path.is_relative_to(PROJECT_ROOT) else str(path)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -22,17 +22,6 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         return Lake(self.root)
 
 
-def access_of(settings: Settings, *, files_path: Path | None = None) -> Access:
-    """What the environment gives to reach sources with."""
-    return Access(
-        files_path=files_path or settings.files_path,
-        instruments_path=settings.instruments_path,
-        alpaca_key_id=settings.apca_api_key_id,
-        alpaca_secret_key=settings.apca_api_secret_key,
-        tiingo_token=settings.tiingo_api_key,
-    )
-
-
 class MarketDataResource(dg.ConfigurableResource[Sources]):
     """The sources of bars and corporate actions, by name. Keys come from the environment.
 
@@ -40,17 +29,19 @@ class MarketDataResource(dg.ConfigurableResource[Sources]):
         providers: In the order of asking.
         reference: A second source to compare with; null = none.
         files_path: Folder or file of the provider ``files``.
+        symbols: Only these; empty = all that the provider lists, or that the portfolios name.
     """
 
     providers: list[str]
     reference: str | None = None
     files_path: str | None = None
+    symbols: list[str] = []
 
     def create_resource(self, context: dg.InitResourceContext) -> Sources:
         """Hand the asset plain providers."""
         path = Path(self.files_path) if self.files_path else None
-        access = access_of(Settings(), files_path=path)
-        return chosen_sources(self.providers, self.reference, access, SystemClock())
+        access = Access.of(Settings(), files_path=path)
+        return chosen_sources(self.providers, self.reference, access, SystemClock(), self.symbols)
 
 
 class OverridesResource(dg.ConfigurableResource):

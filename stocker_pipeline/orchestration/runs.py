@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -34,12 +34,14 @@ class RunOutcome:
     Attributes:
         error: What the first step that failed said; None where all went well.
         exit_code: 0, a refusal's own code, or 1.
+        metadata: Asset → what it says about its last session.
     """
 
     run_id: str
     success: bool
     error: str | None = None
     exit_code: int = 0
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def prepare_dagster_home(settings: Settings) -> None:
@@ -73,8 +75,13 @@ def run_assets(
     *,
     sessions: tuple[date, date] | None,
     overrides: Mapping[str, Any] | None = None,
+    sources: Mapping[str, Any] | None = None,
 ) -> RunOutcome:
-    """Materialise ``assets``, over a range of partitions where there is one, as one run."""
+    """Materialise ``assets``, over a range of partitions where there is one, as one run.
+
+    Args:
+        overrides, sources: Run config of the resources of that name, where it is not as bound.
+    """
     tags = {}
     if sessions is not None:
         tags = {
@@ -83,8 +90,8 @@ def run_assets(
         }
     # The caller says how far it is; the console of a run is for what went wrong.
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    if overrides:
-        config["resources"] = {"overrides": {"config": dict(overrides)}}
+    chosen = {"overrides": overrides, "sources": sources}
+    config["resources"] = {name: {"config": dict(given)} for name, given in chosen.items() if given}
     job = definitions.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         run_config=config,
@@ -93,10 +100,29 @@ def run_assets(
         tags=tags,
         raise_on_error=False,
     )
-    failure = _first_failure(result)
+    failure, metadata = _first_failure(result), _last_metadata(result)
     if result.success or failure is None:
-        return RunOutcome(result.run_id, result.success, exit_code=0 if result.success else 1)
-    return RunOutcome(result.run_id, False, failure.message.strip(), _exit_code(failure))
+        code = 0 if result.success else 1
+        return RunOutcome(result.run_id, result.success, exit_code=code, metadata=metadata)
+    return RunOutcome(result.run_id, False, failure.message.strip(), _exit_code(failure), metadata)
+
+
+def _last_metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Asset → plain metadata of its last session, as a program reads it."""
+    last = {event.asset_key: event for event in result.get_asset_materialization_events()}
+    return {
+        key.to_user_string(): {
+            name: _plain(value) for name, value in event.materialization.metadata.items()
+        }
+        for key, event in last.items()
+        if key is not None
+    }
+
+
+def _plain(value: dg.MetadataValue[Any]) -> Any:
+    if isinstance(value, dg.TableMetadataValue):
+        return [dict(record.data) for record in value.records]
+    return value.value
 
 
 def _exit_code(failure: SerializableErrorInfo) -> int:
@@ -108,10 +134,17 @@ def _exit_code(failure: SerializableErrorInfo) -> int:
 
 
 def _first_failure(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:
-    """The innermost cause of the first failed step, which is the error we raised."""
+    """The innermost cause of the first failure, which is the error we raised.
+
+    A resource that cannot be made fails the run before there is a step.
+    """
     for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
-            failure: SerializableErrorInfo = event.step_failure_data.error
+        failure: SerializableErrorInfo | None = None
+        if event.is_step_failure:
+            failure = event.step_failure_data.error
+        elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+            failure = event.job_failure_data.error
+        if failure is not None:
             while failure.cause is not None:
                 failure = failure.cause
             return failure

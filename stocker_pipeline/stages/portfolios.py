@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
-from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
+from stocker_pipeline.gateways.market_data.choice import Sources
 from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
 from stocker_pipeline.strategies.registry import strategies
@@ -74,8 +74,8 @@ def named_portfolio(name_or_file: str) -> Portfolio:
     return portfolio_from(data, where=where)
 
 
-def symbols_to_ingest(provider: MarketDataProvider, also: Sequence[str]) -> list[str]:
-    """What to ask a provider for: all that it lists itself, else what the portfolios name.
+def symbols_to_ingest(sources: Sources, also: Sequence[str]) -> list[str]:
+    """Whom to ask for: who was named, else all that the provider lists, else the portfolios' own.
 
     Args:
         also: Symbols to ask for beside those of the portfolios.
@@ -83,14 +83,16 @@ def symbols_to_ingest(provider: MarketDataProvider, also: Sequence[str]) -> list
     Raises:
         ConfigurationRefused: No portfolio names a symbol.
     """
-    listed = provider.symbols()
+    if sources.symbols:
+        return sorted(set(sources.symbols))
+    listed = sources.provider.symbols()
     named = {symbol for name in portfolio_names() for symbol in named_portfolio(name).universe}
     symbols = sorted(listed or {*named, *also})
     if not symbols:
         raise ConfigurationRefused(
             "at least one symbol, of a portfolio or of STOCKER_SYMBOLS",
             "none",
-            where=f"the symbols to ask {provider.name} for",
+            where=f"the symbols to ask {sources.provider.name} for",
             remedy="Write a portfolio, or set STOCKER_SYMBOLS=SPY,TLT.",
         )
     return symbols

@@ -13,7 +13,7 @@ from stocker_pipeline.quality.findings import (
 )
 from stocker_pipeline.quality.gate import judge
 from stocker_pipeline.quality.thresholds import Thresholds
-from stocker_pipeline_tests.quality.builders import FIRST, day, quiet, spoilt
+from stocker_pipeline_tests.quality.builders import FIRST, acting, day, quiet, spoilt
 from stocker_pipeline_tests.quality.clean_market import clean_market
 from stocker_pipeline_tests.quality.verdicts import judged, keys, rows
 
@@ -141,6 +141,15 @@ def test_an_impossible_action_is_found_and_not_used(split, dividend):
     assert {row["rule"] for row in rows(judged(replace(market, actions=actions)))} == {
         "impossible_action"
     }
+
+
+def test_an_action_on_a_symbol_s_first_bar_is_in_its_price_already():
+    assert rows(judged(acting(quiet("AAA"), ("AAA", 0, 2.0, 0.0)))) == []
+
+
+def test_an_action_after_the_last_session_and_one_of_another_symbol_are_not_used():
+    market = acting(quiet("AAA"), ("AAA", 230, 2.0, 0.0), ("ZZZ", 100, 2.0, 0.0))
+    assert rows(judged(market)) == []
 
 
 def test_other_columns_and_other_number_types_are_taken():

@@ -81,6 +81,37 @@ def test_a_crash_that_is_held_is_no_spike():
     assert keys(judged(moved), treatment="quarantined") == set()
 
 
+def levels(changes) -> Market:
+    """Prices multiplied: (first, last, factor, columns)."""
+    out = market()
+    for first, last, by, names in changes:
+        out = scaled(out, "AAA", first, last, by, *names)
+    return out
+
+
+ALL = ("open", "high", "low", "close")
+
+
+def test_news_that_half_recovers_by_the_close_is_no_wrong_open():
+    down = [(PLACE, PLACE, 0.88, ("open",)), (PLACE, PLACE, 0.935, ("close",))]
+    moved = stretched(levels([*down, (PLACE + 1, 219, 0.935, ALL)]))
+    assert keys(judged(moved), treatment="quarantined") == set()
+    taken_back = stretched(levels([(PLACE, PLACE, 0.935, ("open",))]))
+    assert keys(judged(taken_back), "open_print") == {("AAA", day(PLACE))}
+
+
+def test_good_news_and_then_much_worse_news_is_no_spike():
+    moved = levels([(PLACE, PLACE, 1.16, ALL), (PLACE + 1, 219, 0.4, ALL)])
+    assert keys(judged(moved), treatment="quarantined") == {("AAA", day(PLACE + 1))}
+
+
+def test_a_rise_that_wears_off_before_bad_news_is_no_shifted_run():
+    rise = [(PLACE, PLACE, 1.15, ("open", "high")), (PLACE, PLACE, 1.08, ("close",))]
+    fade = [(PLACE + 1, PLACE + 1, 1.08, ("open", "high"))]
+    moved = levels([*rise, *fade, (PLACE + 2, 219, 0.85, ALL)])
+    assert keys(judged(moved), treatment="quarantined") == set()
+
+
 def test_a_crash_that_recovers_within_the_session_is_no_spike():
     bad = spoilt(market(), "AAA", PLACE, low=lambda price: price * 0.7)
     assert keys(judged(bad), treatment="quarantined") == set()

@@ -51,6 +51,16 @@ def test_a_symbol_that_often_closes_unchanged_may_repeat_itself():
     assert keys(judged(market)) == set()
 
 
+def test_symbols_that_repeat_by_habit_are_no_market_that_repeats():
+    market = quiet("BIL", "BIM", "BIN", "AAA", "CCC")
+    for symbol in ("BIL", "BIM", "BIN"):
+        for place in range(220):
+            price = 91.50 + 0.01 * (place // 3)
+            cells = dict.fromkeys(("open", "close", "low", "adj_close"), price)
+            market = spoilt(market, symbol, place, **cells, high=price + 0.01)
+    assert keys(judged(market)) == set()
+
+
 def test_the_habit_is_read_before_the_bar_and_not_after_it():
     """A symbol that falls asleep: its first repeats are odd, its hundredth is not."""
     market = quiet("AAA", "BBB", "CCC")

@@ -107,6 +107,12 @@ def test_a_dividend_that_only_the_reference_s_adjusted_series_shows_is_flagged()
     assert "a share" in row["evidence"]
 
 
+def test_a_dividend_on_a_session_that_the_reference_lacks_is_not_laid_on_the_next():
+    market = scaled(quiet(*SYMBOLS), "AAA", 0, PLACE - 2, 0.9975, "adj_close")
+    other = without(market, "AAA", PLACE - 1, PLACE - 1)
+    assert keys(judged(market, reference=other.bars), "vendors_differ_dividend") == set()
+
+
 def test_sessions_and_symbols_that_the_reference_lacks_are_not_compared():
     market = quiet(*SYMBOLS)
     other = scaled(without(market, "AAA", 100, 219), "AAA", 0, 99, 1.0, "close")

@@ -6,6 +6,7 @@ A vendor's module is imported only where it was chosen; each of them costs a sec
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 from pydantic import SecretStr
@@ -18,6 +19,9 @@ from stocker_pipeline.gateways.market_data.instruments import (
     read_instruments,
 )
 from stocker_pipeline.gateways.market_data.provider import MarketDataProvider
+
+if TYPE_CHECKING:
+    from stocker_pipeline.settings import Settings
 
 PROVIDERS = ("sample", "files", "yfinance", "alpaca", "tiingo")
 
@@ -32,6 +36,17 @@ class Access:
     alpaca_secret_key: SecretStr | None = None
     tiingo_token: SecretStr | None = None
 
+    @classmethod
+    def of(cls, settings: "Settings", *, files_path: Path | None = None) -> Self:
+        """What the environment gives; another path of files counts before its own."""
+        return cls(
+            files_path=files_path or settings.files_path,
+            instruments_path=settings.instruments_path,
+            alpaca_key_id=settings.apca_api_key_id,
+            alpaca_secret_key=settings.apca_api_secret_key,
+            tiingo_token=settings.tiingo_api_key,
+        )
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -40,14 +55,20 @@ class Sources:
     Attributes:
         provider: Answers; one that asks the next in order where the first fails.
         reference: A second opinion to compare with, or None.
+        symbols: To ask for; empty = all that the provider lists, or that portfolios name.
     """
 
     provider: MarketDataProvider
     reference: MarketDataProvider | None = None
+    symbols: tuple[str, ...] = ()
 
 
 def chosen_sources(
-    names: Sequence[str], reference: str | None, access: Access, clock: Clock
+    names: Sequence[str],
+    reference: str | None,
+    access: Access,
+    clock: Clock,
+    symbols: Sequence[str] = (),
 ) -> Sources:
     """The sources by name.
 
@@ -59,6 +80,7 @@ def chosen_sources(
     return Sources(
         providers[0] if alone else FallbackMarket(providers),
         None if reference is None else _provider(reference, access, clock),
+        tuple(symbols),
     )
 
 
