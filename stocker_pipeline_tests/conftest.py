@@ -20,3 +20,23 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"needs the reference data beside the repository; {path.name} is not there")
     return path
+
+
+@pytest.fixture
+def stocker(monkeypatch, capsys, tmp_path):
+    """Run the command in this process; returns exit code, standard output and error."""
+    from stocker_pipeline import cli
+
+    monkeypatch.setenv("STOCKER_HOME", str(tmp_path / "home"))
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["stocker", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return command

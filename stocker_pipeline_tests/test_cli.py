@@ -6,7 +6,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stocker_pipeline import cli
 from stocker_pipeline_tests.stages.market_day import two_symbol_tables
 
 
@@ -15,24 +14,6 @@ def bars(tmp_path: Path) -> Path:
     path = tmp_path / "bars.parquet"
     pq.write_table(two_symbol_tables()[0], path)
     return path
-
-
-@pytest.fixture
-def stocker(monkeypatch, capsys, tmp_path):
-    """Run the command in this process; returns exit code, standard output and error."""
-    monkeypatch.setenv("STOCKER_HOME", str(tmp_path / "home"))
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["stocker", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return command
 
 
 SHORT = ("--set", "lookback=10", "--set", "window=30")

@@ -6,7 +6,6 @@ Jinja's escaping or, in the figures, through JSON with ``<``, ``>`` and ``&`` as
 described in ``charts``; this module chooses the tables and the words around them.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +26,7 @@ from stocker_pipeline.analytics.metrics import (
     benchmark_metrics,
     performance_metrics,
 )
+from stocker_pipeline.analytics.page import page_data, plotly_script, rendered
 from stocker_pipeline.analytics.record import TrackRecord
 from stocker_pipeline.analytics.returns import drawdown_episodes
 from stocker_pipeline.analytics.sections import (
@@ -83,24 +83,14 @@ def tear_sheet(
     Raises:
         InputRefused: Fills and positions disagree (see ``round_trips``).
     """
-    import jinja2
-    from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
-
     metrics = metrics or performance_metrics(record)
     benchmarks = benchmarks_of(record)
     compared = [benchmark_metrics(record, benchmark) for benchmark in benchmarks]
     charts = _charts(record, benchmarks)
     compared_groups, own_groups = _metric_groups(metrics, compared)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("stocker_pipeline.analytics"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"dollars": dollar_text, "percent": percent_text, "signed": _true_minus}
-    return environment.get_template("tearsheet.html.j2").render(
+    return rendered(
+        "tearsheet.html.j2",
+        {"dollars": dollar_text, "percent": percent_text, "signed": _true_minus},
         title=str(run_facts.get("portfolio") or "Portfolio"),
         subtitle=_subtitle(run_facts, metrics),
         sentences=_sentences(metrics, benchmarks, compared),
@@ -118,8 +108,8 @@ def tear_sheet(
         cash_in_lieu=_last(record, "cash_in_lieu"),
         facts=facts_of(run_facts),
         absent=ABSENT,
-        page_data=Markup(_page_data(record, charts)),
-        plotly_script=Markup(get_plotlyjs()),
+        page_data=page_data([str(day) for day in record.sessions], COLOURS, charts),
+        plotly_script=plotly_script(),
     )
 
 
@@ -246,17 +236,6 @@ def _last(record: TrackRecord, column: str) -> float | None:
     if column not in record.snapshots.column_names or not record.snapshots.num_rows:
         return None
     return float(record.snapshots[column][-1].as_py())
-
-
-def _page_data(record: TrackRecord, charts: Sequence[Chart]) -> str:
-    """Figures as JSON that cannot end the script element it stands in."""
-    data = {
-        "sessions": [str(day) for day in record.sessions],
-        "colours": list(COLOURS),
-        "figures": {chart.identity: chart.figure for chart in charts if chart.figure},
-    }
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _true_minus(text: str) -> str:

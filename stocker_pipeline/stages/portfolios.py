@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
+from stocker_pipeline.domain.strict_yaml import StrictLoader
 from stocker_pipeline.gateways.market_data.choice import Sources
 from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
@@ -18,19 +19,6 @@ from stocker_pipeline.strategies.registry import strategies
 
 PORTFOLIOS = PROJECT_ROOT / "stocker_pipeline" / "defs" / "portfolios"
 _SIZE_LIMIT_BYTES = 1_000_000
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, which plain YAML lets the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is there twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
 
 
 def portfolio_names() -> list[str]:
@@ -109,7 +97,7 @@ def parsed_overrides(assignments: list[str]) -> dict[str, Any]:
         name, separator, text = assignment.partition("=")
         name = name.strip()
         try:
-            value = yaml.load(text, _StrictLoader)
+            value = yaml.load(text, StrictLoader)
         except yaml.YAMLError:
             separator = ""
         if not separator or not name or name in parsed:
@@ -142,7 +130,7 @@ def _attributes(path: Path) -> Mapping[str, Any]:
             remedy="Name the portfolio's YAML.",
         )
     try:
-        data = yaml.load(path.read_text(), _StrictLoader)
+        data = yaml.load(path.read_text(), StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputRefused(
             "readable YAML", str(error).replace("\n", " "), where=path.name, remedy="Correct it."

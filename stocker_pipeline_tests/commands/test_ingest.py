@@ -6,7 +6,6 @@ from datetime import date
 import pyarrow.parquet as pq
 import pytest
 
-from stocker_pipeline import cli
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import BARS
 from stocker_pipeline_tests.stages.market_day import FIRST, LAST, two_symbol_tables
@@ -22,21 +21,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def ingest(monkeypatch, capsys, tmp_path):
+def ingest(stocker):
     """Run the command in this process; returns exit code, standard output and error."""
-    monkeypatch.setenv("STOCKER_HOME", str(tmp_path / "home"))
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["stocker", "ingest", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return command
+    return lambda *arguments: stocker("ingest", *arguments)
 
 
 def test_a_folder_is_ingested_over_its_own_range_and_twice_writes_nothing(ingest, folder, tmp_path):

@@ -1,11 +1,9 @@
 """What the lake knows about a bar: its versions, who differs, and what became of it."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
-from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import BARS
 from stocker_pipeline.stages.bars import (
@@ -22,7 +20,6 @@ from stocker_pipeline_tests.stages.scripted_market import (
     DAYS,
     FIRST,
     LAST,
-    NOON,
     numbers,
     quiet_market,
 )
@@ -32,23 +29,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(NOON)
-
-
-@pytest.fixture
 def market(clock):
     return quiet_market(clock)
-
-
-@pytest.fixture
-def second(clock):
-    return quiet_market(clock, "second")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from stocker_pipeline.domain.errors import InputRefused
-from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import BREADTH, MARKET_DATASETS
 from stocker_pipeline.stages.breadth import store_breadth
@@ -16,17 +15,11 @@ from stocker_pipeline_tests.stages.scripted_market import (
     DAYS,
     FIRST,
     LAST,
-    NOON,
     numbers,
     quiet_market,
 )
 
 SYMBOLS = ("AAA", "BBB")
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(NOON)
 
 
 @pytest.fixture

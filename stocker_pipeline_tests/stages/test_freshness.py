@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from stocker_pipeline.domain.session import FixedClock
-from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.stages.freshness import DUE_AFTER_CLOSE, due_session, freshness
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline_tests.stages.fake_gate import find_nothing
@@ -40,11 +39,6 @@ def test_bars_are_due_ninety_minutes_after_a_sessions_own_close(now, due):
     session, since = due_session(at(now))
     assert str(session) == due
     assert since <= at(now) < since + timedelta(days=5)
-
-
-@pytest.fixture
-def lake(tmp_path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def known(lake, market, now):

@@ -1,7 +1,6 @@
 """Instruments in the lake: what a source says, what bars say where none does, and every version."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -30,16 +29,6 @@ from stocker_pipeline_tests.stages.scripted_market import (
 
 HOUR = timedelta(hours=1)
 NOTHING = INSTRUMENTS_SCHEMA.empty_table()
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(NOON)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

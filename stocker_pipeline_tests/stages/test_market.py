@@ -1,7 +1,6 @@
 """Which bars a strategy sees: now, in the past, and while nobody has judged them yet."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,6 @@ import pyarrow.compute as pc
 import pytest
 
 from stocker_pipeline.domain.errors import InputRefused
-from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.gateways.market_data.provider import (
     RECEIVED_ACTIONS_SCHEMA,
     RECEIVED_BARS_SCHEMA,
@@ -37,20 +35,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(NOON)
-
-
-@pytest.fixture
 def market(clock):
     made = quiet_market(clock)
     made.bars["AAA", BAD] = numbers(5_000.0)
     return made
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

@@ -28,11 +28,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(NOON)
-
-
-@pytest.fixture
 def market(clock):
     made = quiet_market(clock)
     made.bars["AAA", BAD] = numbers(5_000.0)

@@ -1,19 +1,11 @@
 """Which sessions have the bars that were expected of them."""
 
-import pytest
-
-from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline.stages.session_quality import GONE_AFTER_SESSIONS, quality_by_session
 from stocker_pipeline_tests.stages.fake_gate import judge
 from stocker_pipeline_tests.stages.scripted_market import DAYS, FIRST, LAST, numbers, quiet_market
 
 BOTH = ["AAA", "BBB"]
-
-
-@pytest.fixture
-def lake(tmp_path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def by_session(lake, market, symbols=BOTH):

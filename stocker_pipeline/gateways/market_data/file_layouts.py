@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Literal, NoReturn, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
+from stocker_pipeline.domain.strict_yaml import StrictLoader
 from stocker_pipeline.gateways.market_data.files import ENDINGS
 
 MAPPING_FILE = "mapping.yaml"
@@ -245,25 +246,12 @@ def _files(folder: Path, name: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, which plain YAML lets the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is there twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
 def _mapping(path: Path) -> Layout:
     """The layout of a mapping file: a layout known by name (``like``), and what differs from it."""
     try:
         if path.stat().st_size > _SIZE_LIMIT_BYTES:
             raise ValueError(f"{path.stat().st_size:,} bytes")
-        data = yaml.load(path.read_text(), _StrictLoader)
+        data = yaml.load(path.read_text(), StrictLoader)
         if not isinstance(data, dict):
             raise ValueError(f"a {type(data).__name__}")
     except (OSError, ValueError, yaml.YAMLError) as error:
