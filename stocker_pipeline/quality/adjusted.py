@@ -1,11 +1,11 @@
 """Rules about dividends and the adjusted close, which must tell the same story.
 
-The factor adjusted/raw close is constant between actions and steps on each ex-date: by
-``S/(1 − D/close before)`` with most vendors, by ``S·(1 + D/close)`` with those that reinvest at the
-close of the ex-date; a series that fits either is right. S is new shares per old, D dollars per new
-share. Money reads the adjusted close only with ``price_basis: adjusted``, so nothing here refuses a
-bar. A dividend that actions and adjusted series both miss shows only in the calendar of dividends,
-or beside a second vendor (``vendors``).
+The factor adjusted/raw close is constant between actions and steps on each ex-date by
+``S/(1 − D/close before)``, S new shares per old, D dollars per new share. Some vendors reinvest at
+the close of the ex-date instead, ``S·(1 + D/close)``; the two differ by the day's return times the
+dividend, for which ``dividend_share`` leaves room. Money reads the adjusted close only with
+``price_basis: adjusted``, so nothing here refuses a bar. A dividend that actions and adjusted
+series both miss shows only in the calendar of dividends, or beside a second vendor (``vendors``).
 """
 
 from collections.abc import Iterator
@@ -125,15 +125,14 @@ def _steps(series: Series, bounds: Thresholds) -> tuple[np.ndarray, np.ndarray, 
     step = factor_step(series)
     old_close = series.before(series.close) / series.split
     with np.errstate(divide="ignore", invalid="ignore"):
-        by_close_before = series.split / (1 - series.dividend / old_close)
-        by_own_close = series.split * (1 + series.dividend / series.close)
         paid = series.dividend / old_close
-        off = np.fmin(np.abs(step / by_close_before - 1), np.abs(step / by_own_close - 1))
+        due = series.split / (1 - paid)
+        off = np.abs(step / due - 1)
         tolerance = factor_tolerance(series, bounds.adjusted_min)
         wrong = off > tolerance + bounds.dividend_share * paid
         acted = (series.split != 1) | (series.dividend > 0)
         # Only the split, or nothing, is in the step.
-        unadjusted = np.abs(step - 1) <= np.abs(step / by_own_close - 1) / 4
+        unadjusted = np.abs(step - 1) <= off / 4
         unpaid = (paid > tolerance) & (np.abs(step / series.split - 1) <= tolerance)
     return step, wrong, wrong & acted & (unadjusted | unpaid)
 
@@ -162,7 +161,8 @@ def _overdue(series: Series, bounds: Thresholds) -> Iterator[tuple[int, str]]:
     paid = np.flatnonzero(events.dividend > 0)
     for code in np.unique(series.code).tolist():
         first, end = np.searchsorted(series.code, (code, code + 1)).tolist()
-        ex_days = series.calendar[events.session[paid[events.code[paid] == code]]]
+        # Two dividends of one session are one payment day.
+        ex_days = series.calendar[np.unique(events.session[paid[events.code[paid] == code]])]
         last_day = series.days[end - 1]
         for paid_on, following, pace in _waits(ex_days, last_day, bounds):
             expected = np.datetime64(_months_later(paid_on, pace))

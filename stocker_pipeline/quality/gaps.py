@@ -60,7 +60,7 @@ class UnexplainedGap(Quarantine):
 
 
 class LargeGap(Flag):
-    """A gap as large, which the symbol's volatility or the business done make believable."""
+    """The same gap, which the symbol's volatility or the business done make believable."""
 
     name: ClassVar[str] = "large_gap"
 
@@ -73,7 +73,7 @@ class LargeGap(Flag):
 
 
 class DividendAbovePrice(Flag):
-    """A dividend of more than the price before it: nothing can be said about the step, or the row.
+    """A dividend is above the price before it.
 
     The dividend is wrong, not the bar; a book that holds the share would still be paid it.
     """

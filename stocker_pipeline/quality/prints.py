@@ -9,8 +9,10 @@ by several sigmas of a session as wild as theirs.
 
 The close rules look one bar ahead (a run of shifted bars up to ``shift_sessions_max``), so the
 verdict on the last bar may change when the next bar comes; until then only ``LastBar``, with its
-much wider bound, can refuse it. That look ahead cannot lend a backtest a price of the future: it
-only takes a bar away, the symbol is not traded on that bar and is marked at its last good close.
+much wider bound, can refuse it. That look ahead lends a backtest no price of the future: it only
+takes a bar away, the symbol is not traded on that bar and is marked at its last good close. What
+could leak is that a move will come back, and only through a bar that is real and refused all the
+same; ``docs/data-quality.md`` says how rare that is.
 """
 
 from typing import ClassVar
@@ -28,7 +30,7 @@ A wrong open is nearly always the extreme of its bar, a real one that reverses r
 
 
 class CloseSpike(Quarantine):
-    """The close is far beyond the close before, the open after and the close after."""
+    """The close is far beyond the close before, the next open and the next close."""
 
     name: ClassVar[str] = "close_spike"
 
@@ -46,7 +48,7 @@ class CloseSpike(Quarantine):
 
 
 class DoubtfulClose(Flag):
-    """The same, nearer: too far to pass without a word, and too near to refuse."""
+    """A close too near to its neighbours for close_spike, and too far to pass without a word."""
 
     name: ClassVar[str] = "doubtful_close"
 
@@ -61,7 +63,7 @@ class DoubtfulClose(Flag):
 
 
 class BarShifted(Quarantine):
-    """The close is, and high and low are too: the whole bar lies on another level."""
+    """Close, high and low are all beyond the neighbours: the whole bar is on another level."""
 
     name: ClassVar[str] = "bar_shifted"
 
@@ -85,7 +87,7 @@ class BarShifted(Quarantine):
 
 
 class LevelShifted(Quarantine):
-    """A run of two or more bars lies on another level, between a gap and the opposite gap.
+    """Two or more bars in a row are on another level, between a gap and the opposite gap.
 
     Gaps count after splits and dividends, so a split booked some sessions early or late is such a
     run. Reads a series without wrong prints: one of them beside real news is two gaps as well.
@@ -130,7 +132,7 @@ class OpenPrint(Quarantine):
 
 
 class DoubtfulOpen(Flag):
-    """The same, nearer: too far to pass without a word, and too near to refuse."""
+    """An open too near to its neighbours for open_print, and too far to pass without a word."""
 
     name: ClassVar[str] = "doubtful_open"
 
@@ -158,7 +160,8 @@ class _Wick(Flag):
         series = scaled.series
         prices = getattr(series, self.field)
         away = beyond(np.log(prices), series.log_open, series.log_close)
-        bound = np.fmax(self.thresholds.wick_sigmas * scaled.sigma, scaled.floor)
+        floor = scaled.floor(self.thresholds.wick_min)
+        bound = np.fmax(self.thresholds.wick_sigmas * scaled.sigma, floor)
         return Found(
             np.flatnonzero(self.sign * away >= bound),
             lambda row: (
@@ -257,7 +260,8 @@ def _open_away(scaled: Scaled) -> tuple[np.ndarray, np.ndarray]:
 def _part(
     scaled: Scaled, away: np.ndarray, spike: np.ndarray, sigmas: float | np.ndarray
 ) -> np.ndarray:
-    size = np.where(spike & (np.abs(away) >= scaled.floor), np.abs(away), 0.0)
+    large = np.abs(away) >= scaled.floor(scaled.thresholds.move_min)
+    size = np.where(spike & large, np.abs(away), 0.0)
     part: np.ndarray = size / (sigmas * scaled.sigma)
     return part
 

@@ -33,11 +33,10 @@ class Scaled:
         kept.sigma = self.sigma[rows]
         return kept
 
-    @cached_property
-    def floor(self) -> np.ndarray:
-        """Smallest displacement worth a finding, as a log return: a share, or some cents."""
+    def floor(self, smallest: float) -> np.ndarray:
+        """Smallest displacement worth a finding, as a log return: that fraction, or some cents."""
         cents = self.thresholds.move_ticks_min / 100 / np.exp(self.series.log_close)
-        return np.fmax(self.thresholds.move_min, cents)
+        return np.fmax(smallest, cents)
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,11 @@ class Thresholds(BaseModel):
     )
 
     move_min: Fraction = Field(
-        0.01, description="Smallest displacement of a price that is a finding, a fraction."
+        0.005,
+        description="Smallest displacement of an open or close that is a finding, a fraction.",
     )
     move_ticks_min: Annotated[float, bounded(ge=0, le=100)] = Field(
-        3.0, description="The same in cents, for shares of a few dollars."
+        3.0, description="The same of any price in cents, for shares of a few dollars."
     )
     close_sigmas: Sigmas = Field(
         4.0, description="A close this far beyond both the close before and the open after."
@@ -70,6 +71,7 @@ class Thresholds(BaseModel):
     wick_sigmas: Sigmas = Field(
         2.25, description="A high or low this far beyond both open and close of its bar."
     )
+    wick_min: Fraction = Field(0.01, description="The same as a fraction of the price.")
     shift_sessions_max: Annotated[int, Field(ge=1, le=20)] = Field(
         5, description="Longest run of bars on a wrong level that comes back."
     )

@@ -136,7 +136,7 @@ class VendorsDisagree(_VendorRule):
 
 
 class VendorsDiffer(_VendorRule):
-    """A price differs, by less, or where the reference is the less plausible one."""
+    """A price differs by less, or by as much and the reference is the less plausible one."""
 
     name: ClassVar[str] = "vendors_differ"
 

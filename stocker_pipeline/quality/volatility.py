@@ -76,7 +76,7 @@ def trailing(series: Series, values: np.ndarray, window: int) -> tuple[np.ndarra
     sums = np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0))))
     counts = np.concatenate(([0], np.cumsum(known)))
     row = np.arange(len(series))
-    low = np.maximum(row - window, 0)
+    low = np.maximum(row - window, series.start_row)
     return sums[row] - sums[low], counts[row] - counts[low]
 
 

@@ -68,16 +68,19 @@ def _factor(random, low, high):
     return size if random.random() < 0.5 else 1 / size
 
 
-def _sized(random, bars, row, sigmas):
+def _sized(random, bars, row, sigmas, least=0.01):
     """A factor off by some of the symbol's own daily moves, at least 1%, up or down."""
     moves = np.abs(np.diff(np.log(bars["close"][row - 60 : row])))
-    move = max(1.4826 * np.median(moves) * random.uniform(*sigmas), 0.01)
+    move = max(1.4826 * np.median(moves) * random.uniform(*sigmas), least)
     return np.exp(move if random.random() < 0.5 else -move)
 
 
 def _print(field, factor, *, stretch):
     def plant(bars, row, actions, random):
-        bars[field][row] *= factor(random, bars, row)
+        by = factor(random, bars, row)
+        # The vendor's adjusted close is made from its close.
+        for name in (field, *(("adj_close",) if field == "close" else ())):
+            bars[name][row] *= by
         if stretch:
             bars["high"][row] = max(bars["high"][row], bars[field][row])
             bars["low"][row] = min(bars["low"][row], bars[field][row])
@@ -87,7 +90,7 @@ def _print(field, factor, *, stretch):
 
 def _wick(field, sigmas):
     def plant(bars, row, actions, random):
-        size = abs(np.log(_sized(random, bars, row, sigmas)))
+        size = abs(np.log(_sized(random, bars, row, sigmas, least=0.015)))
         sign = 1 if field == "high" else -1
         bars[field][row] *= np.exp(sign * size)
 

@@ -97,6 +97,11 @@ def test_a_pace_is_steady_only_after_some_dividends_and_irregular_payers_are_lef
     assert rows(judged(paying([10, 31, 90, 111, 170, 191, 250, 271, 330, 410]))) == []
 
 
+def test_several_dividends_of_one_session_make_no_pace():
+    market = acting(quiet("AAA", bars=420), *[("AAA", 100, 1.0, 0.1)] * 8)
+    assert keys(judged(market), "dividend_overdue") == set()
+
+
 def test_a_dividend_that_stops_for_good_is_told_once_and_before_the_next_one_comes():
     (row,) = rows(judged(paying([10 + 21 * month for month in range(9)])))
     assert row["rule"] == "dividend_overdue"
