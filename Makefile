@@ -20,14 +20,15 @@ $(VENV)/.base: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; assert (3, 11) <= v < (3, 14), "Stocker needs Python 3.11 to 3.13; found " + sys.version.split()[0] + " (set PYTHON=...)"'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .; \
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable .; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .; fi
+	@$(BIN)/python -m compileall -q stocker_pipeline
 	@$(BIN)/python -m stocker_pipeline.engine.warm_up
 	@$(BIN)/python -m stocker_pipeline.defs.analytics.warehouse
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable '.[dev]'; \
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable '.[dev]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'; fi
 	@touch $@
 

@@ -330,7 +330,8 @@ def run_sessions(
     t = first
     while True:
         events = int(market.event_start[t + 1] - market.event_start[t])
-        book = with_room(book, symbols)
+        if book.free[1] < symbols:
+            book = with_room(book, symbols)
         fills, entries = with_space(fills, symbols), with_space(entries, events)
         orders = with_space(orders, symbols) if detail else orders
         status, t = _advance(

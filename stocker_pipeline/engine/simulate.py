@@ -158,12 +158,10 @@ def simulate(
 def _assert_identity(run: Run) -> None:
     """E28, in integers, after every session: what there is equals where it came from."""
     totals, record = run.record.totals, run.record
-    sources = (
-        run.opening.initial_e4
-        + totals[:, [FLOWS, REALISED, DIVIDENDS, CASH_IN_LIEU]].sum(axis=1)
-        + (record.positions_value - record.positions_cost)
-        - totals[:, COMMISSIONS]
-    )
+    sources = run.opening.initial_e4 + record.positions_value - record.positions_cost
+    for source in (FLOWS, REALISED, DIVIDENDS, CASH_IN_LIEU):
+        sources += totals[:, source]
+    sources -= totals[:, COMMISSIONS]
     broken = np.flatnonzero(totals[:, NAV] != sources)
     if len(broken):
         session = run.panel.sessions[run.first + broken[0]]
