@@ -114,9 +114,7 @@ def _within_patience(
             running.append(peer)
         else:
             absent.append(
-                f"| {symbols:,} | | {peer} | not run: about {expected / 60.0:.0f} min "
-                + "| " * 7
-                + "|"
+                f"| {symbols:,} | | {peer} | not run: about {_duration(expected)} " + "| " * 7 + "|"
             )
     return running, absent
 
@@ -190,6 +188,10 @@ def _once(one: Contestant, reference: Contestant) -> list[str]:
         f"{peak_mb:,.0f} ({peak_mb - first['rss_before_mb']:,.0f})",
         "; ".join(first["cannot_express"]),
     ]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90.0 else f"{seconds / 60.0:.0f} min"
 
 
 def _seconds(seconds: float) -> str:

@@ -111,6 +111,9 @@ def _show(brought: dict[str, Any]) -> None:
         f"{brought['rows_of_run']:,} bars from {brought['source']}: {brought['rows_new']:,} new, "
         f"{brought['rows_changed']:,} changed, {brought['rows_withdrawn']:,} withdrawn"
     )
+    if len(brought["rows_by_source"]) > 1:
+        answered = sorted(brought["rows_by_source"].items())
+        say(f"answered: {', '.join(f'{source} {rows:,}' for source, rows in answered)}")
     for outcome in ("missing", "failed"):
         reasons = brought[outcome]
         print_table(

@@ -17,6 +17,7 @@ def bars_metadata(result: Ingested) -> dict[str, Any]:
     return {
         **_rows(result.bars),
         **_origin(result),
+        "rows_by_source": dict(result.answered),
         "refused_rows": dict(result.refused_rows),
         "findings": dict(result.findings),
         "quarantined_bars": result.quarantined,

@@ -61,6 +61,8 @@ class Ingested:
 
     Attributes:
         source: The provider's name.
+        answered: Source → bars that it sent; more than one where a source was asked in place of
+            another.
         bars, actions: Rows sent and written.
         reference: Bars of the second source, sent and written.
         findings: Severity → findings in the whole history of the symbols asked for.
@@ -73,6 +75,7 @@ class Ingested:
     """
 
     source: str
+    answered: Mapping[str, int]
     bars: Brought
     actions: Brought
     reference: Brought
@@ -124,6 +127,7 @@ def ingest(
     settled = settle(live_bars(lake, symbols), lake.read(VERDICTS, symbols=symbols))
     return Ingested(
         source=provider.name,
+        answered=_tally(data.bars["source"]),
         bars=bars,
         actions=actions,
         reference=compared,

@@ -1,5 +1,8 @@
 """Ingesting: every version stays, the same answer writes nothing, a killed run can be repeated."""
 
+import signal
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from stocker_pipeline.domain.session import FixedClock
+from stocker_pipeline.gateways.market_data.fallback import FallbackMarket
 from stocker_pipeline.lake import lake as lake_module
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import (
@@ -278,6 +282,14 @@ def test_the_gate_expects_bars_up_to_the_last_closed_session(bring, lake):
     assert asked == [LAST, LAST, LAST]
 
 
+def test_it_says_which_source_answered_for_how_many_bars(lake, market, clock):
+    market.failed = {"BBB"}
+    sources = FallbackMarket([market, quiet_market(clock, "other")])
+    result = ingest(sources, lake, SYMBOLS, FIRST, LAST, clock=clock, judge=judge)
+    assert result.source == "vendor, other"
+    assert result.answered == {"other": len(DAYS), "vendor": len(DAYS)}
+
+
 class Killed(BaseException):
     """The process is gone."""
 
@@ -327,6 +339,29 @@ def test_an_ingest_killed_at_any_commit_is_repeated_to_the_same_tables(
     day_two(killed)
     assert contents(killed) == contents(whole)
     assert contents(whole)["findings"]["rule"].to_pylist().count("spike") == 1
+
+
+@pytest.mark.parametrize("after", [BARS, FINDINGS], ids=lambda dataset: dataset.name)
+def test_a_process_that_gets_kill_9_leaves_what_the_next_one_completes(tmp_path, after):
+    whole, killed = Lake(str(tmp_path / "whole")), Lake(str(tmp_path / "killed"))
+    day_two(whole)
+    script = f"""
+import os, signal
+from pathlib import Path
+from stocker_pipeline.lake import lake as lake_module
+from stocker_pipeline_tests.stages.test_ingest import day_two
+write = lake_module.write_deltalake
+def then_die(table, rows, **how):
+    write(table, rows, **how)
+    if Path(table.table_uri).name == {after.name!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+lake_module.write_deltalake = then_die
+day_two(lake_module.Lake({killed.root!r}))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    day_two(killed)
+    assert contents(killed) == contents(whole)
 
 
 def test_two_ingests_that_race_do_not_write_a_version_twice(lake, market, clock, monkeypatch):
