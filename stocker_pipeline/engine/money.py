@@ -23,11 +23,6 @@ def to_e4(amount: Decimal | float | int) -> int:
     return int((Decimal(str(amount)) * E4).to_integral_value(rounding="ROUND_HALF_EVEN"))
 
 
-def from_e4(amount_e4: int) -> Decimal:
-    """Integer 1/10,000 dollars as a Decimal with four places."""
-    return (Decimal(int(amount_e4)) / E4).quantize(Decimal("0.0001"))
-
-
 @njit(cache=True, error_model="numpy")
 def _wide_share(whole: int, part: int, total: int) -> int:
     """``whole * part / total`` half-even through a 128-bit product; all arguments positive."""

@@ -11,7 +11,7 @@ from numba import njit
 
 from stocker_pipeline.engine.compiling import INLINE
 from stocker_pipeline.engine.market import Market
-from stocker_pipeline.engine.rebalance import SHARES_LIMIT
+from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares
 from stocker_pipeline.engine.rules import Rules
 
 
@@ -52,7 +52,6 @@ def plan_orders(
     market: Market, weights: np.ndarray, target: np.ndarray, nav: float, plan: Plan, t: int
 ) -> bool:
     """Fill ``reference`` and ``wanted``; False where a symbol with a signal wants too many."""
-    wealth = nav if nav > 0.0 else 0.0
     if t == 0:
         plan.reference[:] = np.nan
     else:
@@ -63,7 +62,7 @@ def plan_orders(
         plan.reference[j] = market.close[t - 1, j] / plan.split[j] if t > 0 else np.nan
     too_many = 0
     for j in range(target.shape[0]):
-        wanted = np.trunc(target[j] * wealth / plan.reference[j])
+        wanted = desired_shares(target[j], nav, plan.reference[j])
         plan.wanted[j] = wanted
         too_many += 0 if abs(wanted) <= SHARES_LIMIT else 1
     if too_many == 0:

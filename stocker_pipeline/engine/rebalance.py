@@ -5,6 +5,7 @@ import enum
 import numpy as np
 from numba import njit
 
+from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.rules import Rules
 
 
@@ -57,7 +58,7 @@ SHARES_LIMIT = 1.0e12
 """A target of more shares than this is refused: share counts times prices must fit int64."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def desired_shares(target: float, nav: float, reference: float) -> float:
     """E17: ``trunc(x·NAV/ref)``, the product first; 0 for a book worth nothing."""
     return np.trunc(target * nav / reference) if nav > 0.0 else 0.0
