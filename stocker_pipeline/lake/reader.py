@@ -1,5 +1,6 @@
 """Reading ranges of Delta tables, now or as of an instant."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
@@ -11,7 +12,7 @@ from stocker_pipeline.lake.schemas import Dataset
 from stocker_pipeline.lake.versions import in_key_order, latest
 
 
-class Reader:
+class Reader(ABC):
     """What can be asked of tables, wherever ``_open`` finds them."""
 
     def version(self, dataset: Dataset) -> int | None:
@@ -80,8 +81,9 @@ class Reader:
             return schema.empty_table()
         return table.to_pyarrow_dataset().to_table(filter=condition, columns=names).cast(schema)
 
+    @abstractmethod
     def _open(self, dataset: Dataset, version: int | None = None) -> DeltaTable | None:
-        raise NotImplementedError
+        """The table, at a version where one is given; None where it does not exist."""
 
 
 class Snapshot(Reader):
