@@ -161,12 +161,12 @@ class SessionCalendar:
     def opens_at(self, session: date) -> datetime:
         """The open as a UTC instant."""
         self.require(session, where="session")
-        return _instant(session, REGULAR_OPEN)
+        return instant(session, REGULAR_OPEN)
 
     def closes_at(self, session: date) -> datetime:
         """The close as a UTC instant; on a half day 13:00 New York (14:00 before 1993)."""
         self.require(session, where="session")
-        return _instant(session, self._early_closes.get(session, REGULAR_CLOSE))
+        return instant(session, self._early_closes.get(session, REGULAR_CLOSE))
 
     def is_half_day(self, session: date) -> bool:
         """Whether the session closes early."""
@@ -218,8 +218,9 @@ def _calendar(first: date, last: date) -> SessionCalendar:
     return SessionCalendar(first, last)
 
 
-def _instant(session: date, new_york: time) -> datetime:
-    return datetime.combine(session, new_york, NEW_YORK).astimezone(UTC)
+def instant(day: date, new_york: time) -> datetime:
+    """A time of New York's clock on a date, as a UTC instant."""
+    return datetime.combine(day, new_york, NEW_YORK).astimezone(UTC)
 
 
 def _new_york(at: datetime) -> datetime:
