@@ -6,7 +6,8 @@ with days as (
         sum(bars_count) as bars_count,
         sum(findings_count) as findings_count,
         sum(revisions_count) as revisions_count,
-        sum(revisions_known_count) as revisions_known_count
+        sum(revisions_known_count) as revisions_known_count,
+        sum(refused_rows_count) as refused_rows_count
     from {{ ref('fct_data_quality_daily') }}
 
 ),
@@ -17,6 +18,7 @@ there as (
         (select count(*) from {{ ref('stg_lake__bars') }}) as bars_count,
         (select count(*) from {{ ref('stg_lake__findings') }}) as findings_count,
         (select count(session) from {{ ref('stg_lake__findings') }}) as dated_findings_count,
+        (select count(session) from {{ ref('stg_lake__refused_rows') }}) as refused_rows_count,
         (
             select count(*) - count(distinct (symbol, session))
             from {{ ref('stg_lake__bar_versions') }}
@@ -30,6 +32,9 @@ counts as (
     from days, there
     union all
     select 'findings by session', days.findings_count, there.dated_findings_count from days, there
+    union all
+    select 'refused rows by session', days.refused_rows_count, there.refused_rows_count
+    from days, there
     union all
     select 'revisions by session', days.revisions_count, there.revisions_count from days, there
     union all

@@ -61,6 +61,8 @@ def show(
 ) -> None:
     """Show a symbol's bars, actions, findings and verdicts: the last 20 sessions, or a range.
 
+    Rows that its source sends and that are neither, such as a spin-off, are listed too.
+
     The chart draws the last 252 sessions, or the same range.
     """
     from stocker_pipeline.commands.bars_output import print_history
@@ -81,7 +83,7 @@ def show(
         page = _write_chart(symbol, drawn, instant)
     tables = {
         name: getattr(history, name).to_pylist()
-        for name in ("bars", "actions", "findings", "verdicts")
+        for name in ("bars", "actions", "findings", "verdicts", "refused")
     }
     if as_json:
         of = {"symbol": symbol, "as_of": instant, "bars_known": len(known), "chart": page}

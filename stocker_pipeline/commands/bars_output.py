@@ -38,7 +38,7 @@ def print_history(
     """What is known about a symbol's bars.
 
     Args:
-        tables: Rows of ``BarHistory``: bars, actions, findings, verdicts.
+        tables: Rows of ``BarHistory``: bars, actions, findings, verdicts, refused.
         known: Every session of which the lake has a bar.
     """
     bars = tables["bars"]
@@ -51,6 +51,8 @@ def print_history(
     print_table("Corporate actions", [_action_row(row) for row in tables["actions"]])
     print_table("Findings", [_finding_row(row) for row in tables["findings"]])
     print_table("Verdicts", [_verdict_row(row) for row in tables["verdicts"]])
+    refused = [_refused_row(row) for row in tables["refused"][:ROWS_PRINTED]]
+    print_table("Refused rows, neither bar nor action", refused)
     if not known:
         say(f"No bar of {escaped(symbol)} was known{then}.")
         return
@@ -205,6 +207,11 @@ def _verdict_row(row: Row) -> dict[str, Any]:
         else None,
         "decided, UTC": instant_text(row["decided_at"]),
     }
+
+
+def _refused_row(row: Row) -> dict[str, Any]:
+    names = ("session", "reason", "evidence", "source")
+    return {name: row[name] for name in names} | {"known since, UTC": instant_text(row["known_at"])}
 
 
 def _print_count(rows: Sequence[Row], what: str) -> None:

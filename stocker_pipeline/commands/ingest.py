@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from stocker_pipeline.gateways.market_data.choice import Sources
     from stocker_pipeline.settings import Settings
 
+_ROWS_PRINTED = 10
+
 First = Annotated[
     str | None,
     typer.Option("--from", "--start", metavar="YYYY-MM-DD", help="First session, included."),
@@ -32,6 +34,12 @@ def ingest(
     reference: Annotated[str | None, typer.Option(help="A provider to compare with.")] = None,
     path: Annotated[Path | None, typer.Option(help="Folder or file of the provider files.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Only these, comma-separated.")] = None,
+    accept_withdrawals: Annotated[
+        bool,
+        typer.Option(
+            "--accept-withdrawals", help="Believe a source that takes back any number of rows."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring bars and corporate actions into the lake, and judge them."""
@@ -50,6 +58,7 @@ def ingest(
         "reference": compared,
         "symbols": _listed(symbols),
         "files_path": str(access.files_path.resolve()) if access.files_path else None,
+        "accept_withdrawals": accept_withdrawals,
     }
     sessions = _sessions(settings, chosen, first, last)
     from stocker_pipeline.orchestration import runs
@@ -121,6 +130,7 @@ def _show(brought: dict[str, Any]) -> None:
         )
     for reason, rows in sorted(brought["refused_rows"].items()):
         say(f"{counted(rows, 'row')} refused: {reason}")
+    print_table("refused rows", [dict(row) for row in brought.get("refused", [])[:_ROWS_PRINTED]])
     findings = ", ".join(f"{count} {kind}" for kind, count in sorted(brought["findings"].items()))
     say(f"findings: {findings or 'none'}; {counted(brought['quarantined_bars'], 'bar')} left out")
     if brought["quarantined_bars"]:

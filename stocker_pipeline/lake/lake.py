@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
@@ -22,6 +23,11 @@ _COMMIT_ATTEMPTS = 10
 _AS_SEEN = CommitProperties(max_commit_retries=0)
 """Commit only behind the version that was read. Delta itself would put an append behind whatever
 another writer appended meanwhile, even the same rows."""
+_KEEP_VERSIONS = PostCommitHookProperties(cleanup_expired_logs=False)
+"""Delta drops the log of versions older than 30 days at every hundredth commit, and nobody could
+read them again. A backtest names the versions it stands on, so they stay."""
+_FILES_MAX = 32
+"""A day adds a file, and every read opens all of them: 1 ms each, a second after a year."""
 
 
 class TableMovedOn(Exception):
@@ -91,11 +97,18 @@ class Lake(Reader):
             if fresh.rows.num_rows == 0:
                 return fresh
             try:
-                write_deltalake(table, fresh.rows, mode="append", commit_properties=_AS_SEEN)
+                write_deltalake(
+                    table,
+                    fresh.rows,
+                    mode="append",
+                    commit_properties=_AS_SEEN,
+                    **_how(table, dataset),
+                )
                 break
             except CommitFailedError:
                 if attempt == _COMMIT_ATTEMPTS - 1:
                     raise
+        self._join_small_files(dataset)
         return fresh
 
     def replace(
@@ -147,15 +160,29 @@ class Lake(Reader):
                     mode="overwrite",
                     predicate=predicate,
                     commit_properties=None if seen is None else _AS_SEEN,
+                    **_how(table, dataset),
                 )
                 break
             except CommitFailedError:
                 # Another run committed between our read and our write.
                 if attempt == _COMMIT_ATTEMPTS - 1:
                     raise
+        self._join_small_files(dataset)
         version = self.version(dataset)
         assert version is not None
         return version
+
+    def _join_small_files(self, dataset: Dataset) -> None:
+        """Put the rows of many files into one, as a version with the same rows.
+
+        The files stay where they are: versions before are read from them.
+        """
+        table = self._open(dataset)
+        if table is None or len(table.file_uris()) <= _FILES_MAX:
+            return
+        # Left to the next write where another writer came in between.
+        with suppress(CommitFailedError):
+            table.optimize.compact(post_commithook_properties=_KEEP_VERSIONS)
 
     def _open(self, dataset: Dataset, version: int | None = None) -> DeltaTable | None:
         try:
@@ -170,7 +197,16 @@ class Lake(Reader):
             mode="ignore",
             partition_by=["portfolio"] if dataset.per_portfolio else None,
             storage_options=self._options,
+            configuration={"delta.enableExpiredLogCleanup": "false"},
         )
+
+
+def _how(table: DeltaTable, dataset: Dataset) -> dict[str, Any]:
+    """How every write is done: versions stay, and a column that the table lacks is added to it."""
+    stored = {field.name for field in table.schema().fields}
+    lacking = not stored.issuperset(dataset.schema.names)
+    merged = {"schema_mode": "merge"} if lacking else {}
+    return {"post_commithook_properties": _KEEP_VERSIONS, **merged}
 
 
 def _refuse_misplaced(dataset: Dataset, rows: pa.Table, first: date, last: date | None) -> None:

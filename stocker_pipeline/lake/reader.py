@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.lake.schemas import Dataset
 from stocker_pipeline.lake.versions import in_key_order, latest
 
@@ -79,11 +80,37 @@ class Reader(ABC):
         schema = pa.schema([dataset.schema.field(name) for name in names])
         if table is None:
             return schema.empty_table()
-        return table.to_pyarrow_dataset().to_table(filter=condition, columns=names).cast(schema)
+        files = table.to_pyarrow_dataset()
+        there = [name for name in names if name in files.schema.names]
+        absent = [name for name in names if name not in there]
+        _refuse_old_layout(table, dataset, absent)
+        rows = files.to_table(filter=condition, columns=there)
+        for name in absent:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
+        try:
+            return rows.select(names).cast(schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise _other_layout(table, f"columns of other types: {error}") from error
 
     @abstractmethod
     def _open(self, dataset: Dataset, version: int | None = None) -> DeltaTable | None:
         """The table, at a version where one is given; None where it does not exist."""
+
+
+def _refuse_old_layout(table: DeltaTable, dataset: Dataset, absent: Sequence[str]) -> None:
+    """A column that was added since is null in old rows; without its key a row is nobody's."""
+    keys = [name for name in absent if name in dataset.key]
+    if keys:
+        raise _other_layout(table, f"no column {', '.join(keys)}")
+
+
+def _other_layout(table: DeltaTable, received: str) -> InputRefused:
+    return InputRefused(
+        "a table of this version of Stocker, or of one before with fewer columns",
+        received,
+        where=table.table_uri,
+        remedy="Read it with the version of Stocker that wrote it, or ingest into a new lake.",
+    )
 
 
 class Snapshot(Reader):

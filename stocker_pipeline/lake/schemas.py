@@ -90,6 +90,31 @@ REFUSED_ROWS = Dataset(
 )
 """Rows that the source sends at present and that cannot be bars at all."""
 
+RETRIEVALS = Dataset(
+    "retrievals",
+    pa.schema(
+        [
+            ("symbol", pa.string()),
+            ("source", pa.string()),
+            ("first_session", pa.date32()),
+            ("last_session", pa.date32()),
+            ("role", pa.string()),
+            ("outcome", pa.string()),
+            ("reason", pa.string()),
+            ("bars", pa.int64()),
+            ("actions", pa.int64()),
+            ("refused_rows", pa.int64()),
+            ("source_hash", pa.string()),
+            ("known_at", _INSTANT),
+        ]
+    ),
+    ("symbol", "source", "first_session", "last_session", "role", "known_at"),
+    versioned_by="known_at",
+)
+"""What a source answered about a symbol in the range asked for: outcome bars, missing or failed,
+with the reason; counts of rows; and the SHA-256 of what it sent, null where that is not believed.
+Role: provider or reference. The same answer to the same question is there once."""
+
 FINDINGS = Dataset(
     "findings",
     pa.schema([*FINDINGS_SCHEMA, ("bar_hash", pa.string()), ("known_at", _INSTANT)]),
@@ -221,6 +246,7 @@ DATASETS = (
     JUDGEMENTS,
     REFERENCE_BARS,
     REFUSED_ROWS,
+    RETRIEVALS,
     INSTRUMENTS,
     BREADTH,
     SIGNALS,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from dagster import AssetMaterialization, AssetObservation
+from dagster import AssetCheckEvaluation, AssetMaterialization, AssetObservation
 from dagster._core.events import (
     AssetMaterializationPlannedData,
     AssetObservationData,
@@ -23,8 +23,9 @@ from dagster._core.events.log import EventLogEntry
 
 
 def _fields_but(kind: Any, *left_out: str) -> Callable[[Any], Any]:
-    """Read all fields of a named tuple but some, as a tuple."""
-    return attrgetter(*(name for name in kind._fields if name not in left_out))
+    """Read all fields of a named tuple, or of a record of Dagster, but some, as a tuple."""
+    names = getattr(kind, "_fields", None) or kind.__annotations__
+    return attrgetter(*(name for name in names if name not in left_out))
 
 
 _OF_ENTRY = _fields_but(EventLogEntry, "timestamp", "dagster_event")
@@ -32,6 +33,7 @@ _OF_EVENT = _fields_but(DagsterEvent, "event_specific_data")
 _OF_PLAN = _fields_but(AssetMaterializationPlannedData, "partition")
 _OF_MATERIALIZATION = _fields_but(AssetMaterialization, "partition", "metadata")
 _OF_OBSERVATION = _fields_but(AssetObservation, "partition", "metadata")
+_OF_EVALUATION = _fields_but(AssetCheckEvaluation, "partition", "metadata")
 
 
 def _taken_apart(entry: EventLogEntry) -> tuple[str, Any, Mapping[str, Any]] | None:
@@ -49,6 +51,9 @@ def _taken_apart(entry: EventLogEntry) -> tuple[str, Any, Mapping[str, Any]] | N
     elif isinstance(data, AssetObservationData):
         held = data.asset_observation
         rest, metadata = _OF_OBSERVATION(held), held.metadata
+    elif isinstance(data, AssetCheckEvaluation):
+        held = data
+        rest, metadata = _OF_EVALUATION(held), held.metadata
     if held is None or not held.partition:
         return None
     return held.partition, (_OF_ENTRY(entry), _OF_EVENT(event), rest), metadata
@@ -83,8 +88,8 @@ class Pattern:
         before, (between, after) = around[0], behind
         return cls(f'{before}"partition": ', f'{between}"timestamp": ', after, rest, metadata)
 
-    def filled(self, entry: EventLogEntry) -> tuple[str, str] | None:
-        """Partition and JSON of an event that is alike, or None where it is not."""
+    def filled(self, entry: EventLogEntry) -> str | None:
+        """The JSON of an event that is alike, or None where it is not."""
         parts = _taken_apart(entry)
         if parts is None:
             return None
@@ -92,7 +97,7 @@ class Pattern:
         if rest != self.rest or not _identical(metadata, self.metadata):
             return None
         gap, instant = json.dumps(partition), json.dumps(entry.timestamp)
-        return partition, f"{self.before}{gap}{self.between}{instant}{self.after}"
+        return f"{self.before}{gap}{self.between}{instant}{self.after}"
 
 
 def _identical(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

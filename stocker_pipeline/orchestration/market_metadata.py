@@ -3,8 +3,11 @@
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from stocker_pipeline.stages.ingest import Brought, Ingested
+
+_ROWS_SHOWN = 50
 
 
 def bars_metadata(result: Ingested) -> dict[str, Any]:
@@ -19,6 +22,7 @@ def bars_metadata(result: Ingested) -> dict[str, Any]:
         **_origin(result),
         "rows_by_source": dict(result.answered),
         "refused_rows": dict(result.refused_rows),
+        **_refused(result.refused),
         "findings": dict(result.findings),
         "quarantined_bars": result.quarantined,
         **(reference if result.reference.fetched else {}),
@@ -46,6 +50,19 @@ def _origin(result: Ingested) -> dict[str, Any]:
         "failed": _reasons(result.failed),
         "written_versions": dict(result.versions),
     }
+
+
+def _refused(rows: pa.Table) -> dict[str, Any]:
+    """Rows that are no bars and no actions: spin-offs and mergers, live rows, unreadable cells."""
+    if rows.num_rows == 0:
+        return {}
+    records = [
+        dg.TableRecord({name: str(value or "") for name, value in row.items()})
+        for row in rows.slice(0, _ROWS_SHOWN).to_pylist()
+    ]
+    more = rows.num_rows - len(records)
+    shown = {"refused": dg.MetadataValue.table(records)}
+    return shown | ({"refused_not_shown": more} if more else {})
 
 
 def _reasons(reasons: Any) -> Any:

@@ -23,6 +23,7 @@ from stocker_pipeline.stages.judgement import (
     left_out,
     live_actions,
     market_and_findings,
+    refused_known,
 )
 from stocker_pipeline.stages.verdicts import BAR_KEY, settle
 
@@ -69,12 +70,15 @@ class BarHistory:
             withdrawn.
         actions, findings: Rows of ``corporate_actions`` and ``findings``.
         verdicts: Every verdict given, superseded ones included.
+        refused: Rows of ``refused_rows``: what the source sends and can be no bar or action, such
+            as a spin-off.
     """
 
     bars: pa.Table
     actions: pa.Table
     findings: pa.Table
     verdicts: pa.Table
+    refused: pa.Table
 
 
 def history_of(
@@ -111,6 +115,7 @@ def history_of(
         actions=_within(live_actions(market, [symbol], last=last, as_of=as_of), first, last),
         findings=findings,
         verdicts=market.read_versions(VERDICTS, **span),
+        refused=_within(refused_known(market, as_of, symbols=[symbol]), first, last),
     )
 
 

@@ -7,7 +7,7 @@ and what it does not send any more is marked as withdrawn. An ingest that was ki
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from stocker_pipeline.lake.schemas import (
     FINDINGS,
     REFERENCE_BARS,
     REFUSED_ROWS,
+    RETRIEVALS,
     VERDICTS,
     Dataset,
 )
@@ -35,7 +36,9 @@ from stocker_pipeline.stages.judgement import (
     live_bars,
     store_findings,
 )
-from stocker_pipeline.stages.verdicts import BAR_KEY, settle
+from stocker_pipeline.stages.retrievals import keep_retrievals
+from stocker_pipeline.stages.verdicts import settle
+from stocker_pipeline.stages.withdrawals import Range, believed, said, withdrawn
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Ingested:
         missing: Symbol → why there is nothing of it, though the source answered.
         failed: Symbol → why no answer about it can be believed. Nothing of it was changed.
         refused_rows: Reason → rows that were sent and cannot be bars.
+        refused: Those rows, ``REFUSED_ROWS_SCHEMA``.
         reference_missing, reference_failed: The same of the second source.
         versions: Table versions after the write.
     """
@@ -84,6 +88,7 @@ class Ingested:
     missing: Mapping[str, str]
     failed: Mapping[str, str]
     refused_rows: Mapping[str, int]
+    refused: pa.Table
     versions: Mapping[str, int]
     reference_missing: Mapping[str, str] = field(default_factory=dict)
     reference_failed: Mapping[str, str] = field(default_factory=dict)
@@ -99,16 +104,18 @@ def ingest(
     clock: Clock | None = None,
     judge: Judge = gate,
     reference: MarketDataProvider | None = None,
+    accept_withdrawals: bool = False,
 ) -> Ingested:
     """Write what the provider says otherwise than the lake about ``first`` … ``last``, and judge.
 
     The same answer twice writes nothing the second time. A symbol that is missing or failed keeps
-    its bars and actions.
+    its bars and actions; one whose answer lacks too much of what the source sent before has failed.
 
     Args:
         clock: Dates what the source withdrew; None = wall time.
         judge: The quality gate.
         reference: A second source, for comparison only.
+        accept_withdrawals: Believe a source that takes back any number of rows.
 
     Raises:
         InputRefused, ConfigurationRefused: The provider refuses. Nothing was written.
@@ -116,12 +123,20 @@ def ingest(
     clock = clock or SystemClock()
     data = provider.fetch(symbols, first, last)
     second = reference.fetch(symbols, first, last) if reference else _nothing()
-    at = clock.now()
+    asked = Range(first, last, clock.now())
+    at = asked.at
+    if not accept_withdrawals:
+        data = believed(lake, data, asked)
+        second = believed(lake, second, asked, of_reference=True)
     # An action comes before the bars behind it: a split without its action is a fall of prices.
-    actions = _bring(lake, CORPORATE_ACTIONS, data, first, last, at)
-    bars = _bring(lake, BARS, data, first, last, at)
-    compared = _bring(lake, REFERENCE_BARS, second, first, last, at)
-    _keep_refused(lake, provider.name, data, first, last, at)
+    actions = _bring(lake, CORPORATE_ACTIONS, data, asked)
+    bars = _bring(lake, BARS, data, asked)
+    compared = _bring(lake, REFERENCE_BARS, second, asked)
+    _keep_refused(lake, provider.name, data, asked)
+    answers = {"provider": (provider.name, data)}
+    if reference:
+        answers["reference"] = (reference.name, second)
+    keep_retrievals(lake, answers, symbols, asked)
     findings = store_findings(lake, judge, at, asked_last=last)
     findings = findings.filter(_among(findings, symbols))
     settled = settle(live_bars(lake, symbols), lake.read(VERDICTS, symbols=symbols))
@@ -136,8 +151,17 @@ def ingest(
         missing=dict(data.missing),
         failed=dict(data.failed),
         refused_rows=_tally(data.refused_rows["reason"]),
+        refused=data.refused_rows,
         versions=lake.versions(
-            (BARS, CORPORATE_ACTIONS, REFERENCE_BARS, REFUSED_ROWS, FINDINGS, VERDICTS)
+            (
+                BARS,
+                CORPORATE_ACTIONS,
+                REFERENCE_BARS,
+                REFUSED_ROWS,
+                RETRIEVALS,
+                FINDINGS,
+                VERDICTS,
+            )
         ),
         reference_missing=dict(second.missing),
         reference_failed=dict(second.failed),
@@ -148,83 +172,44 @@ def _nothing() -> MarketData:
     return MarketData(BARS.schema.empty_table(), CORPORATE_ACTIONS.schema.empty_table(), {})
 
 
-def _bring(
-    lake: Lake, dataset: Dataset, data: MarketData, first: date, last: date, at: datetime
-) -> Brought:
+def _bring(lake: Lake, dataset: Dataset, data: MarketData, asked: Range) -> Brought:
     """Append to one table what the answer says otherwise, and what it does not say any more."""
     of_actions = dataset is CORPORATE_ACTIONS
-    sent = data.actions if of_actions else data.bars
-    says_something = is_action if of_actions else is_bar
-    rows = sent.select(dataset.schema.names).filter(says_something(sent))
+    rows = said(dataset, data)
     rows = rows.filter(pc.invert(_among(rows, data.failed)))
-    gone = _withdrawn(lake, dataset, rows, data, first, last, at)
-    written, known = lake.append(dataset, pa.concat_tables([rows, gone]), at=at)
-    alive = np.asarray(says_something(written), bool)
+    gone = withdrawn(lake, dataset, data, asked)
+    written, known = lake.append(dataset, pa.concat_tables([rows, gone]), at=asked.at)
+    alive = np.asarray((is_action if of_actions else is_bar)(written), bool)
     return Brought(
-        fetched=sent.num_rows,
+        fetched=(data.actions if of_actions else data.bars).num_rows,
         new=int((alive & ~known).sum()),
         changed=int((alive & known).sum()),
         withdrawn=int((~alive).sum()),
     )
 
 
-def _withdrawn(
-    lake: Lake,
-    dataset: Dataset,
-    rows: pa.Table,
-    data: MarketData,
-    first: date,
-    last: date,
-    at: datetime,
-) -> pa.Table:
-    """Versions that say "withdrawn" of what the source sent before and does not send now.
-
-    Only of symbols that it answered with bars, and only of rows that came from the same source. A
-    row that it sent in a form that cannot be read was sent: it stays as it was.
-    """
-    answered = pc.unique(data.bars["symbol"]).to_pylist()
-    names = ("symbol", "source")
-    speakers = pa.concat_tables([table.select(names) for table in (data.bars, data.actions)])
-    speakers = speakers.group_by(list(names)).aggregate([])
-    present = lake.read(dataset, symbols=answered, first=first, last=last)
-    of_actions = dataset is CORPORATE_ACTIONS
-    present = present.filter((is_action if of_actions else is_bar)(present))
-    silent = positions(present, speakers, names) < 0
-    kept = positions(present, rows, dataset.identity) >= 0
-    refused = data.refused_rows.select(BAR_KEY).group_by(list(BAR_KEY)).aggregate([])
-    unreadable = positions(present, refused, BAR_KEY) >= 0
-    gone = present.filter(pa.array(~(silent | kept | unreadable)))
-    nothing = {"split": 1.0, "dividend": 0.0} if of_actions else dict.fromkeys(dataset.content)
-    for name, value in {**nothing, "known_at": at}.items():
-        column = dataset.schema.field(name)
-        blank = pa.repeat(pa.scalar(value, column.type), gone.num_rows)
-        gone = gone.set_column(dataset.schema.get_field_index(name), column, blank)
-    return gone
-
-
-def _keep_refused(
-    lake: Lake, source: str, data: MarketData, first: date, last: date, at: datetime
-) -> None:
+def _keep_refused(lake: Lake, source: str, data: MarketData, asked: Range) -> None:
     """Replace the refused rows of the range by those of this answer; known since the first time."""
-    asked = sorted({*pc.unique(data.bars["symbol"]).to_pylist(), *data.missing} - set(data.failed))
-    sent = data.refused_rows.filter(_among(data.refused_rows, asked))
-    before = lake.read(REFUSED_ROWS, symbols=asked)
+    symbols = pc.unique(data.bars["symbol"]).to_pylist()
+    symbols = sorted({*symbols, *data.missing} - set(data.failed))
+    sent = data.refused_rows.filter(_among(data.refused_rows, symbols))
+    before = lake.read(REFUSED_ROWS, symbols=symbols)
     outside = pc.or_(
-        pc.less(before["session"], pa.scalar(first, pa.date32())),
-        pc.greater(before["session"], pa.scalar(last, pa.date32())),
+        pc.less(before["session"], pa.scalar(asked.first, pa.date32())),
+        pc.greater(before["session"], pa.scalar(asked.last, pa.date32())),
     )
     known = positions(sent, before, REFUSED_ROWS.key)
     stays = np.asarray(pc.fill_null(outside, False), bool)
     stays[known[known >= 0]] = True
     fresh = sent.filter(pa.array(known < 0)).group_by(sent.column_names).aggregate([])
-    for name, value in (("source", source), ("known_at", at)):
+    for name, value in (("source", source), ("known_at", asked.at)):
         kind = REFUSED_ROWS.schema.field(name).type
         fresh = fresh.append_column(name, pa.repeat(pa.scalar(value, kind), fresh.num_rows))
     kept = before.filter(pa.array(stays))
     fresh = fresh.select(REFUSED_ROWS.schema.names)
     rows = in_key_order(pa.concat_tables([kept, fresh]), REFUSED_ROWS)
-    if asked and not rows.equals(before):
-        lake.replace(REFUSED_ROWS, rows, symbols=asked)
+    if symbols and not rows.equals(before):
+        lake.replace(REFUSED_ROWS, rows, symbols=symbols)
 
 
 def _among(table: pa.Table, symbols: Sequence[str] | Mapping[str, str]) -> pa.ChunkedArray:

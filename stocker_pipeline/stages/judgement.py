@@ -28,6 +28,7 @@ from stocker_pipeline.lake.schemas import (
 )
 from stocker_pipeline.lake.versions import in_key_order, positions, row_keys
 from stocker_pipeline.quality.findings import OTHER_SECURITY
+from stocker_pipeline.stages.adjusted import on_one_basis
 from stocker_pipeline.stages.verdicts import BAR_KEY, TRADED, Settled, bar_hashes, settle
 
 EXCLUDED_SCHEMA = pa.schema(
@@ -97,6 +98,17 @@ def is_action(rows: pa.Table) -> pa.Array:
     return _any([pc.not_equal(rows["split"], 1.0), pc.not_equal(rows["dividend"], 0.0)])
 
 
+def refused_known(
+    lake: Reader, as_of: datetime | None = None, *, symbols: Sequence[str] | None = None
+) -> pa.Table:
+    """Rows of now that can be no bar or action; of them those that were known at an instant."""
+    refused = lake.read(REFUSED_ROWS, symbols=symbols)
+    if as_of is None:
+        return refused
+    known = pc.less_equal(refused["known_at"], pa.scalar(as_of, refused["known_at"].type))
+    return refused.filter(known)
+
+
 def judge_market(
     snapshot: Reader, judge: Judge, calendar_last: date, *, as_of: datetime | None = None
 ) -> pa.Table:
@@ -107,18 +119,17 @@ def judge_market(
         as_of: Judge what was known, and decided, at this instant; of refused rows, those of now
             that were known then.
     """
-    settled = settle(live_bars(snapshot, as_of=as_of), snapshot.read(VERDICTS, as_of=as_of))
+    actions = live_actions(snapshot, as_of=as_of)
+    sent = on_one_basis(live_bars(snapshot, as_of=as_of), actions)
+    settled = settle(sent, snapshot.read(VERDICTS, as_of=as_of))
     bars = settled.bars.filter(pa.array(~settled.held)).combine_chunks()
     if bars.num_rows == 0:
         return FINDINGS.schema.empty_table()
     reference = _reference(snapshot, bars, as_of)
-    refused = snapshot.read(REFUSED_ROWS)
-    if as_of is not None:
-        known = pc.less_equal(refused["known_at"], pa.scalar(as_of, refused["known_at"].type))
-        refused = refused.filter(known)
+    refused = refused_known(snapshot, as_of)
     found = judge(
         bars,
-        live_actions(snapshot, as_of=as_of),
+        actions,
         calendar_last=calendar_last,
         reference=reference if reference.num_rows else None,
         refused_rows=refused.drop_columns(["source", "known_at"]) if refused.num_rows else None,

@@ -18,6 +18,7 @@ from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import BARS, VERDICTS
 from stocker_pipeline.lake.versions import positions
 from stocker_pipeline.quality.gate import judge as gate
+from stocker_pipeline.stages.adjusted import on_one_basis
 from stocker_pipeline.stages.judgement import (
     Judge,
     left_out,
@@ -53,6 +54,8 @@ def current_bars(
 ) -> CurrentBars:
     """The latest versions with verdicts applied, without quarantined, held and withdrawn bars.
 
+    Their adjusted closes are on one basis, see ``adjusted``.
+
     Args:
         symbols: None = every symbol of the lake.
         last: The last session; None = every one.
@@ -62,7 +65,8 @@ def current_bars(
     market, findings = market_and_findings(lake, judge, as_of=as_of)
     bars = live_bars(market, symbols, last=last, as_of=as_of)
     actions = live_actions(market, symbols, last=last, as_of=as_of)
-    settled = settle(bars, market.read(VERDICTS, symbols=symbols, last=last, as_of=as_of))
+    verdicts = market.read(VERDICTS, symbols=symbols, last=last, as_of=as_of)
+    settled = settle(on_one_basis(bars, actions), verdicts)
     excluded = left_out(settled, findings)
     bars = settled.bars
     if excluded.num_rows:
@@ -116,6 +120,24 @@ def panel_of(
         with_returns=portfolio.parameters.target_vol is not None,
         member=portfolio.membership.member(symbols, sessions, known),
     )
+
+
+def members_on(portfolio: Portfolio, bars: pa.Table, sessions: np.ndarray) -> np.ndarray:
+    """Membership of a book's sessions as ``panel_of`` decided it; bool, columns ``universe``.
+
+    Args:
+        bars: Those of the panel: from the first one on, not from the first of ``sessions``.
+        sessions: datetime64[D], ascending.
+
+    Returns:
+        One row for ever where the universe is a plain list, else ``[sessions, symbols]``.
+    """
+    symbols = portfolio.universe
+    if portfolio.membership.is_plain or bars.num_rows == 0 or len(sessions) == 0:
+        return np.ones((1, len(symbols)), bool)
+    earliest, last = pc.min(bars["session"]).as_py(), sessions[-1].item()
+    known = SessionCalendar.between(earliest, last).sessions(earliest, last)
+    return portfolio.membership.member(symbols, known, bars)[np.searchsorted(known, sessions)]
 
 
 def panel_from_lake(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -19,7 +20,7 @@ from stocker_pipeline.commands.bars import bars_app
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import DATASETS, VERDICTS
+from stocker_pipeline.lake.schemas import DATASETS, REFUSED_ROWS, VERDICTS
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline.stages.market import current_bars
 from stocker_pipeline.stages.review import open_findings
@@ -98,6 +99,19 @@ def ask(say):
 
 def _lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_show_lists_what_the_source_sends_that_is_neither_bar_nor_action(lake, say, ask):
+    text = "spin_offs, neither a split nor a dividend: new_symbol NEW, source_symbol AAA"
+    row = {"symbol": "AAA", "session": DAYS[5], "reason": "unreadable", "evidence": text}
+    rows = [row | {"source": "vendor", "known_at": NOON}, row | {"symbol": "BBB"}]
+    lake.replace(REFUSED_ROWS, pa.Table.from_pylist(rows, schema=REFUSED_ROWS.schema))
+    expected = f"{DAYS[5]} unreadable {text} vendor 2024-01-15 12:00:00"
+    assert expected in _lines(say("show", "AAA"))
+    assert expected not in _lines(say("show", "AAA", "--from", DAYS[6]))
+    (refused,) = ask("show", "AAA")["refused"]
+    assert refused["evidence"] == text
+    assert ask("show", "AAA", "--as-of", "2024-01-15T11:00:00Z")["refused"] == []
 
 
 def test_show_tells_every_bar_with_its_state_and_ends_with_a_count(say):

@@ -3,6 +3,7 @@
 import json
 from datetime import date
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -38,6 +39,36 @@ def test_a_folder_is_ingested_over_its_own_range_and_twice_writes_nothing(ingest
     assert code == 0
     assert "0 new, 0 changed, 0 withdrawn" in text
     assert Lake(str(tmp_path / "home" / "lake")).version(BARS) == 1
+
+
+def test_an_answer_that_lacks_most_bars_is_told_and_taken_only_where_that_is_said(
+    ingest, folder, tmp_path
+):
+    arguments = ("--provider", "files", "--path", folder)
+    ingest(*arguments, "--json")
+    bars = pq.read_table(folder / "bars.parquet")
+    whole = bars.num_rows
+    pq.write_table(bars.slice(whole // 4), folder / "bars.parquet")
+    code, text, _ = ingest(*arguments, "--from", FIRST, "--to", LAST)
+    assert code == 0
+    assert "failed symbols" in text
+    assert "--accept-withdrawals" in text
+    lake = Lake(str(tmp_path / "home" / "lake"))
+    assert lake.version(BARS) == 1
+    code, text, _ = ingest(*arguments, "--from", FIRST, "--to", LAST, "--accept-withdrawals")
+    assert f"0 changed, {whole // 4} withdrawn" in text
+    assert lake.version(BARS) == 2
+
+
+def test_refused_rows_are_listed_with_what_was_sent(ingest, folder):
+    bars = pq.read_table(folder / "bars.parquet")
+    pq.write_table(pa.concat_tables([bars, bars.slice(3, 1)]), folder / "bars.parquet")
+    _, text, _ = ingest("--provider", "files", "--path", folder)
+    assert "1 row refused: duplicate" in text
+    assert "the same, and kept: bars.parquet, row 4" in " ".join(text.split())
+    _, text, _ = ingest("--provider", "files", "--path", folder, "--json")
+    (row,) = json.loads(text)["raw_bars"]["refused"]
+    assert (row["symbol"], row["reason"]) == ("AAA", "duplicate")
 
 
 def test_dates_between_sessions_are_moved_inwards_and_symbols_can_be_named(ingest, folder):

@@ -91,6 +91,8 @@ def lake(tmp_path_factory) -> Lake:
         market.bars["AAA", day] = numbers(5_000.0)
     market.bars["BBB", DAYS[5]] = numbers(55.0, volume=0.0)
     del market.bars["BBB", DAYS[7]]
+    refused = {"symbol": "BBB", "session": DAYS[7], "reason": "no_numbers", "evidence": "a row"}
+    market.refused = [refused]
     how: dict[str, Any] = {"clock": clock, "judge": judge, "reference": second}
     ingest(market, made, SYMBOLS, FIRST, LAST, **how)
     clock.advance(HOUR)
@@ -181,6 +183,31 @@ def test_a_rule_is_counted_by_session_and_by_what_became_of_it(warehouse):
         (DAYS[2], 1, 1, 1, 0, 0),
         (DAYS[4], 1, 1, 0, 0, 1),
         (DAYS[6], 1, 1, 1, 0, 0),
+    ]
+
+
+def test_a_session_says_when_it_was_judged_and_what_was_refused(warehouse, lake):
+    rows = warehouse.rows(
+        "select session, refused_rows_count from fct_data_quality_daily "
+        "where judged_at is not null and refused_rows_count > 0"
+    )
+    assert rows == [(DAYS[7], 1)]
+    (judged,) = warehouse.rows(
+        "select count(*), count(judged_at), epoch(min(judged_at)) from fct_data_quality_daily"
+    )
+    assert judged == (len(DAYS), len(DAYS), NOON.timestamp())
+
+
+def test_the_last_answer_about_each_symbol_is_there(warehouse):
+    rows = warehouse.rows(
+        "select symbol, source, role, outcome, bars_count, refused_rows_count, len(source_hash) "
+        "from fct_source_answers order by symbol, role"
+    )
+    assert rows == [
+        ("AAA", "vendor", "provider", "bars", 9, 0, 64),
+        ("AAA", "second", "reference", "bars", 9, 0, 64),
+        ("BBB", "vendor", "provider", "bars", 7, 1, 64),
+        ("BBB", "second", "reference", "bars", 9, 0, 64),
     ]
 
 

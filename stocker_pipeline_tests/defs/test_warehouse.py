@@ -1,5 +1,7 @@
 """dbt below the chain: one command of ours is one start of dbt."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,3 +38,28 @@ def test_dbt_is_started_for_the_command_alone(dbt):
 def test_dagster_itself_does_what_we_spare(dbt):
     """If this fails, ``_Dbt`` has nothing left to spare and can go."""
     assert calls(DbtCliResource, dbt) == ["--version", "parse", "adapter"]
+
+
+@pytest.mark.slow
+def test_dagster_finds_the_same_models_and_tests_with_and_without_dbt_in_its_python():
+    assert described("") == described("import dagster_dbt")
+
+
+def described(before: str) -> list[str]:
+    """Every model and test with what it depends on, in a process that starts with ``before``."""
+    script = f"""
+{before}
+import sys
+from stocker_pipeline.definitions import build_definitions
+graph = build_definitions().resolve_asset_graph()
+print("dbt" in sys.modules, file=sys.stderr)
+for key in sorted(graph.get_all_asset_keys()):
+    node = graph.get(key)
+    print(key, sorted(node.parent_keys), sorted(node.kinds), node.description, sorted(node.tags))
+print(*sorted(str(key) for key in graph.asset_check_keys), sep=chr(10))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.split()[-1:] == [str(bool(before))], done.stderr
+    return done.stdout.splitlines()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stocker_pipeline.orchestration.event_log import BatchedSqliteEventLogStorage
 from stocker_pipeline_tests.orchestration.events import (
     PARTITIONS,
+    check_evaluated,
     check_planned,
     materialised,
     mixed_batch,
@@ -51,7 +52,19 @@ def plain(asset: str, partition: str) -> dg.EventLogEntry:
     return with_metadata(materialised(asset, partition), {})
 
 
-@pytest.mark.parametrize("make", [planned, plain, observed])
+def passed(asset: str, partition: str) -> dg.EventLogEntry:
+    event = check_evaluated(asset, partition, passed=True)
+    found = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(asset), check_name="sane", passed=True, partition=partition
+    )
+    return event._replace(dagster_event=event.dagster_event._replace(event_specific_data=found))
+
+
+def failed(asset: str, partition: str) -> dg.EventLogEntry:
+    return check_evaluated(asset, partition, passed=False)
+
+
+@pytest.mark.parametrize("make", [planned, plain, observed, passed])
 def test_events_that_differ_in_partition_and_instant_are_encoded_once(storage, encoded, make):
     events = [
         make("orders", partition)._replace(timestamp=1.5 + day)
@@ -98,7 +111,7 @@ metadata = st.sampled_from([{}, SHARED, {"text": dg.MetadataValue.text("a")}])
 
 @st.composite
 def events(draw) -> dg.EventLogEntry:
-    kind = draw(st.sampled_from([planned, materialised, plain, observed]))
+    kind = draw(st.sampled_from([planned, materialised, plain, observed, passed, failed]))
     event = kind(draw(st.sampled_from(["orders", "fills"])), draw(words))
     if kind is plain:
         event = with_metadata(event, draw(metadata))

@@ -22,6 +22,7 @@ from stocker_pipeline.lake.schemas import (
     JUDGEMENTS,
     REFERENCE_BARS,
     REFUSED_ROWS,
+    RETRIEVALS,
 )
 from stocker_pipeline.stages.ingest import Brought, Ingested, ingest
 from stocker_pipeline.stages.judgement import live_actions, live_bars
@@ -309,7 +310,15 @@ def day_two(lake: Lake) -> None:
     ingest(market, lake, SYMBOLS, FIRST, LAST, clock=clock, judge=judge, reference=second)
 
 
-WRITES = (CORPORATE_ACTIONS, BARS, REFERENCE_BARS, REFUSED_ROWS, FINDINGS, JUDGEMENTS)
+WRITES = (
+    CORPORATE_ACTIONS,
+    BARS,
+    REFERENCE_BARS,
+    REFUSED_ROWS,
+    RETRIEVALS,
+    FINDINGS,
+    JUDGEMENTS,
+)
 
 
 @pytest.mark.parametrize("dies_at", WRITES, ids=lambda dataset: dataset.name)

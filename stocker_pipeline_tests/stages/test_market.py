@@ -175,7 +175,8 @@ def test_a_hold_stays_whatever_the_source_says(bring, say, lake, market):
 def test_an_adjusted_close_that_a_dividend_restates_is_no_new_question(bring, say, lake, market):
     bring()
     say("replace", replacement=numbers(14.0, adj_close=7.0))
-    market.bars["AAA", BAD] = numbers(5_000.0, adj_close=4_900.0)
+    for day in DAYS[: DAYS.index(BAD) + 1]:
+        market.bars["AAA", day]["adj_close"] *= 0.98
     bring()
     row = current_bars(lake, ["AAA"], judge=judge).bars.to_pylist()[DAYS.index(BAD)]
     assert row["close"] == 14.0

@@ -29,6 +29,8 @@ sessions as (
     select session from findings where session is not null
     union
     select session from revisions
+    union
+    select session from {{ ref('stg_lake__refused_rows') }} where session is not null
 
 ),
 
@@ -165,10 +167,36 @@ revisions_by_day as (
         on revisions.known_on >= sessions.session
     group by sessions.session
 
+),
+
+refused_by_session as (
+
+    select
+        session,
+        count(*) as refused_rows_count
+    from {{ ref('stg_lake__refused_rows') }}
+    where session is not null
+    group by session
+
+),
+
+judged as (
+
+    -- by the first judgement that expected bars of the session
+    select
+        sessions.session,
+        min(judgements.judged_at) as judged_at
+    from sessions
+    inner join {{ ref('stg_lake__judgements') }} as judgements
+        on sessions.session <= judgements.expected_until_session
+    group by sessions.session
+
 )
 
 select
     sessions.session,
+    judged.judged_at,
+    coalesce(refused_by_session.refused_rows_count, 0) as refused_rows_count,
     coalesce(spanning.expected_count, 0) as expected_count,
     coalesce(bars_by_session.bars_count, 0) as bars_count,
     coalesce(left_out_by_session.left_out_count, 0) as left_out_count,
@@ -187,3 +215,5 @@ left join left_out_by_session on sessions.session = left_out_by_session.session
 left join findings_by_session on sessions.session = findings_by_session.session
 left join revisions_by_session on sessions.session = revisions_by_session.session
 left join revisions_by_day on sessions.session = revisions_by_day.session
+left join refused_by_session on sessions.session = refused_by_session.session
+left join judged on sessions.session = judged.session

@@ -4,17 +4,23 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
-from dagster_dbt.compat import DBT_PYTHON_VERSION
+from packaging.version import Version
 
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.lean_imports import imported_when_used, not_found
 from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.portfolios import portfolio_names
+
+# Every reader of the definitions would load dbt, networkx and sqlglot with it. Without dbt in this
+# Python dagster-dbt reads the manifest itself, and it starts dbt as a command anyway.
+with not_found("dbt"), imported_when_used("sqlglot"):
+    from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 PROJECT = DbtProject(PROJECT_ROOT / "dbt_project", profiles_dir=PROJECT_ROOT / "dbt_project")
 _DBT = str(Path(sys.executable).with_name("dbt"))
@@ -30,7 +36,7 @@ class _Dbt(DbtCliResource):
     @cached_property
     def _cli_version(self) -> Any:
         # Stock starts dbt once more to ask. The one it would ask is of this Python, see _DBT.
-        return DBT_PYTHON_VERSION
+        return Version(version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
         # A handle to the database for fetch_row_counts and fetch_column_metadata, unused here.
@@ -66,6 +72,10 @@ _MARKET_PRODUCER = {
     "findings": ["raw_bars"],
     "corporate_actions": ["corporate_actions"],
     "instruments": ["instruments"],
+    "refused_rows": ["raw_bars"],
+    "retrievals": ["raw_bars"],
+    "judgements": ["raw_bars"],
+    "breadth": ["breadth"],
     "verdicts": [],
 }
 """Source table that no portfolio writes → the asset that does; verdicts are a person's."""

@@ -7,6 +7,7 @@ import dagster as dg
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.gateways.market_data.choice import Sources
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.data_versions import data_versions, log_other_versions
 from stocker_pipeline.orchestration.market_checks import evaluations, market_check_specs
 from stocker_pipeline.orchestration.market_metadata import actions_metadata, bars_metadata
 from stocker_pipeline.orchestration.partitions import (
@@ -17,6 +18,7 @@ from stocker_pipeline.orchestration.partitions import (
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline.stages.portfolios import symbols_to_ingest
+from stocker_pipeline.stages.retrievals import known_since
 from stocker_pipeline.stages.session_quality import quality_by_session
 
 _SPECS = {
@@ -49,11 +51,25 @@ def bars() -> dg.Definitions:
         calendar = session_calendar(first, today)
         start, end = contiguous_range(list(context.partition_keys), calendar, where="raw_bars")
         symbols = symbols_to_ingest(sources, Settings().symbols)
-        result = ingest(sources.provider, lake, symbols, start, end, reference=sources.reference)
-        context.add_asset_metadata(bars_metadata(result), "raw_bars", end.isoformat())
-        context.add_asset_metadata(actions_metadata(result), "corporate_actions", end.isoformat())
-        for asset in _SPECS:
-            yield dg.MaterializeResult(asset_key=asset)
+        result = ingest(
+            sources.provider,
+            lake,
+            symbols,
+            start,
+            end,
+            reference=sources.reference,
+            accept_withdrawals=sources.accept_withdrawals,
+        )
+        metadata = {
+            "raw_bars": bars_metadata(result),
+            "corporate_actions": actions_metadata(result),
+        }
+        versions = data_versions(list(context.partition_keys), known_since(lake, start, end))
+        for asset, told in metadata.items():
+            context.add_asset_metadata(told, asset, end.isoformat())
+            yield dg.MaterializeResult(asset_key=asset, data_version=versions.of_run)
         yield from evaluations(context, quality_by_session(lake, symbols, start, end))
+        for asset, told in metadata.items():
+            log_other_versions(context, dg.AssetKey(asset), versions, {end.isoformat(): told})
 
     return dg.Definitions(assets=[market_data])

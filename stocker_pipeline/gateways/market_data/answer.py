@@ -25,6 +25,7 @@ from stocker_pipeline.domain.bars import (
 from stocker_pipeline.domain.portfolio import SYMBOL_PATTERN
 from stocker_pipeline.domain.session import NEW_YORK, SessionCalendar
 from stocker_pipeline.domain.xnys import EARLIEST, LATEST
+from stocker_pipeline.gateways.market_data.duplicates import settled
 from stocker_pipeline.gateways.market_data.provider import (
     REFUSED_ROWS_SCHEMA,
     MarketData,
@@ -106,7 +107,7 @@ class Answer:
             days = SessionCalendar.between(low, high).sessions(low, high)
             self._sessions = frozenset(days.tolist())
         self._bars: dict[str, dict[date, tuple[float | None, ...]]] = defaultdict(dict)
-        self._disputed: set[tuple[str, date]] = set()
+        self._again: dict[tuple[str, date], list[tuple[float | None, ...]]] = defaultdict(list)
         self._splits: dict[tuple[str, date], Fraction] = {}
         self._dividends: dict[tuple[str, date], Decimal] = {}
         self._refused: list[tuple[str, date | None, str, str]] = []
@@ -138,17 +139,10 @@ class Answer:
         if all(price is None for price in numbers[: len(PRICES)]):
             self.refuse_bar(symbol, session, "no_numbers", f"no price in {list(cells)}")
             return
-        bars, key = self._bars[symbol], (symbol, session)
-        if session not in bars and key not in self._disputed:
-            bars[session] = numbers
-            return
-        earlier = bars.get(session)
-        evidence = f"{list(numbers)} beside {list(earlier) if earlier else 'others'}"
-        if earlier is not None and earlier != numbers:
-            # Nothing says which of the two is right, so neither is kept.
-            del bars[session]
-            self._disputed.add(key)
-        self.refuse_bar(symbol, session, "duplicate", evidence)
+        if session in self._bars[symbol]:
+            self._again[symbol, session].append(numbers)
+        else:
+            self._bars[symbol][session] = numbers
 
     def refuse_bar(self, symbol: str, session: date | None, reason: str, evidence: str) -> None:
         """A row that was sent as a bar and is none."""
@@ -176,6 +170,7 @@ class Answer:
 
     def market_data(self, known_at: datetime, absent: Callable[[str], str]) -> MarketData:
         """The answer; ``absent`` says why a symbol about which nothing was sent has no bar."""
+        self._settle_duplicates()
         for symbol in sorted(self._asked - self._failed.keys()):
             if not self._bars.get(symbol) and symbol not in self._missing:
                 self._explain(symbol, absent)
@@ -186,6 +181,16 @@ class Answer:
             {symbol: self._failed[symbol] for symbol in sorted(self._failed)},
             self._refused_table(),
         )
+
+    def _settle_duplicates(self) -> None:
+        for (symbol, session), again in self._again.items():
+            rows = [self._bars[symbol].pop(session), *again]
+            kept, refused = settled(rows, [str(list(row)) for row in rows])
+            if kept is not None:
+                self._bars[symbol][session] = rows[kept]
+            for _, evidence in refused:
+                self.refuse_bar(symbol, session, "duplicate", evidence)
+        self._again.clear()
 
     def _refusal(self, symbol: str, session: date) -> tuple[str, str] | None:
         if symbol not in self._asked:

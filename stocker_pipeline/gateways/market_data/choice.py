@@ -56,11 +56,13 @@ class Sources:
         provider: Answers; one that asks the next in order where the first fails.
         reference: A second opinion to compare with, or None.
         symbols: To ask for; empty = all that the provider lists, or that portfolios name.
+        accept_withdrawals: Believe a source that takes back any number of rows.
     """
 
     provider: MarketDataProvider
     reference: MarketDataProvider | None = None
     symbols: tuple[str, ...] = ()
+    accept_withdrawals: bool = False
 
 
 def chosen_sources(
@@ -69,6 +71,8 @@ def chosen_sources(
     access: Access,
     clock: Clock,
     symbols: Sequence[str] = (),
+    *,
+    accept_withdrawals: bool = False,
 ) -> Sources:
     """The sources by name.
 
@@ -81,6 +85,7 @@ def chosen_sources(
         providers[0] if alone else FallbackMarket(providers),
         None if reference is None else _provider(reference, access, clock),
         tuple(symbols),
+        accept_withdrawals,
     )
 
 

@@ -14,6 +14,7 @@ from stocker_pipeline.domain.bars import BARS_SCHEMA, PRICES
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.domain.xnys import EARLIEST, LATEST
+from stocker_pipeline.gateways.market_data.duplicates import settled
 from stocker_pipeline.gateways.market_data.file_layouts import LaidOut
 from stocker_pipeline.gateways.market_data.file_rows import FileRows, file_rows
 
@@ -87,16 +88,14 @@ def file_bars(files: LaidOut) -> tuple[FileBars, list[RefusedRow]]:
     volume = rows.numbers["volume"] * layout.volume_unit_shares
     rows = replace(rows, numbers={**rows.numbers, "volume": volume})
     verdict = _unfit(rows)
-    order, first_of = _sorted_and_unique(rows, verdict)
+    order, doubles = _sorted_and_unique(rows, verdict)
     bars = FileBars(
         rows.names,
         rows.symbols[order],
         rows.days[order],
         {name: values[order] for name, values in rows.numbers.items()},
     )
-    return bars, [
-        _refused(rows, row, verdict, first_of) for row in np.flatnonzero(verdict).tolist()
-    ]
+    return bars, [_refused(rows, row, verdict, doubles) for row in np.flatnonzero(verdict).tolist()]
 
 
 def _unfit(rows: FileRows) -> np.ndarray:
@@ -117,22 +116,30 @@ def _are_sessions(days: np.ndarray) -> np.ndarray:
     return known
 
 
-def _sorted_and_unique(rows: FileRows, verdict: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:
-    """Rows to keep in the order of bars, and of each duplicate the row that was kept.
+def _sorted_and_unique(rows: FileRows, verdict: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+    """Rows to keep in the order of bars, and of each duplicate the evidence.
 
-    The first in the files stands; ``verdict`` is marked where there is another.
+    ``verdict`` is marked where a row is one of several of its session that is not kept.
     """
     fit = np.flatnonzero(verdict == _KEPT)
     order = fit[np.lexsort((rows.days[fit], rows.symbols[fit]))]  # stable: files' order in pairs
     symbols, days = rows.symbols[order], rows.days[order]
     again = np.zeros(len(order), dtype=bool)
     again[1:] = (np.diff(symbols) == 0) & (days[1:] == days[:-1])
-    first = order[np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))]
-    verdict[order[again]] = _DUPLICATE
-    return order[~again], dict(zip(order[again].tolist(), first[again].tolist(), strict=True))
+    evidence: dict[int, str] = {}
+    starts = np.flatnonzero(~again)
+    for group in np.split(order, starts[1:]) if again.any() else []:
+        if len(group) > 1:
+            sent = group.tolist()
+            numbers = [[float(values[row]) for values in rows.numbers.values()] for row in sent]
+            texts = [f"{rows.place(row)}: {_values(rows, row)}" for row in sent]
+            for place, text in settled(numbers, texts).refused:
+                evidence[sent[place]] = text
+    verdict[list(evidence)] = _DUPLICATE
+    return order[verdict[order] == _KEPT], evidence
 
 
-def _refused(rows: FileRows, row: int, verdict: np.ndarray, first_of: dict[int, int]) -> RefusedRow:
+def _refused(rows: FileRows, row: int, verdict: np.ndarray, doubles: dict[int, str]) -> RefusedRow:
     day: date | None = rows.days[row].item()
     reason = _REASONS[verdict[row]]
     if reason == "unreadable":
@@ -142,8 +149,7 @@ def _refused(rows: FileRows, row: int, verdict: np.ndarray, first_of: dict[int, 
     elif reason == "no_numbers":
         why = "no open, high, low, close and volume"
     else:
-        kept = first_of[row]
-        why = f"{_values(rows, row)}; kept: {rows.place(kept)}: {_values(rows, kept)}"
+        return rows.names[rows.symbols[row]], day, reason, doubles[row]
     return rows.names[rows.symbols[row]], day, reason, f"{rows.place(row)}: {why}"
 
 

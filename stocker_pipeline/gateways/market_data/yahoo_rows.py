@@ -20,6 +20,7 @@ from stocker_pipeline.gateways.market_data.basis import (
     later_splits,
     unsplit_volumes,
 )
+from stocker_pipeline.gateways.market_data.duplicates import settled
 from stocker_pipeline.gateways.market_data.unadjust import (
     EVIDENCE,
     doubtful_split,
@@ -173,13 +174,29 @@ def _usable_rows(chart: Chart, question: Question) -> tuple[np.ndarray, list[Ref
         left &= ~against
     rows = np.flatnonzero(left)
     rows = rows[np.argsort(chart.stamps[rows], kind="stable")]
-    # Of two rows of a session the one stamped later stays, as yfinance has it: the first has the
-    # volume that was known at the close.
-    again = days[rows[:-1]] == days[rows[1:]]
-    for row, kept in zip(rows[:-1][again].tolist(), rows[1:][again].tolist(), strict=True):
-        text = f"{_row_text(chart, row)}; kept instead: {_row_text(chart, kept)}"
-        refused.append((days[row].item(), "duplicate", text))
-    return np.concatenate((rows[:-1][~again], rows[-1:])), refused
+    kept: list[int] = []
+    for group in np.split(rows, np.flatnonzero(np.diff(days[rows]).astype(np.int64)) + 1):
+        kept += _of_one_session(chart, group.tolist(), refused)
+    return np.array(kept, dtype=np.int64), refused
+
+
+def _of_one_session(chart: Chart, rows: list[int], refused: list[Refusal]) -> list[int]:
+    """The row of a session, or none; the others are refused.
+
+    Yahoo adds a row of its own for the last session, stamped later than the day's: the first has
+    the volume that was known at the close. So the latest stamp counts, as yfinance has it.
+    """
+    if len(rows) <= 1:
+        return rows
+    day = chart.stamps[rows[-1]].astype("datetime64[D]").item()
+    newest = [row for row in rows if chart.stamps[row] == chart.stamps[rows[-1]]]
+    for row in rows[: -len(newest)]:
+        text = f"{_row_text(chart, row)}; a later row counts: {_row_text(chart, newest[0])}"
+        refused.append((day, "live_row", text))
+    numbers = [[float(values[row]) for values in chart.numbers.values()] for row in newest]
+    kept, others = settled(numbers, [_row_text(chart, row) for row in newest])
+    refused += [(day, "duplicate", text) for _, text in others]
+    return [] if kept is None else [newest[kept]]
 
 
 def _explained_adjusted_close(

@@ -238,6 +238,7 @@ def test_rows_sent_twice_count_once_if_alike_and_not_at_all_if_they_differ(marke
         "2024-01-03",
         "2024-01-04",
         "2024-01-04",
+        "2024-01-04",
     ]
 
 

@@ -32,6 +32,10 @@ def refused(answer):
     return [tuple(row.values()) for row in answer.refused_rows.to_pylist()]
 
 
+def _of(answer, symbol):
+    return [row["session"] for row in answer.bars.to_pylist() if row["symbol"] == symbol]
+
+
 REFUSED = [
     ("text in numbers", "10,11,9", "10,eleven,9", "2024-01-02", "unreadable", "'eleven'"),
     ("a thousands separator", ",7e3,", ',"7,000",', "2024-01-05", "unreadable", "'7,000'"),
@@ -68,20 +72,26 @@ def test_a_row_that_cannot_be_a_bar_is_left_out_and_listed(
     assert evidence in text
 
 
-@pytest.mark.parametrize("second", ["10,11,9,10.5,100,10.4", "10,11,9,10.75,100,10.4"])
-def test_the_first_bar_of_a_session_stands_and_the_evidence_shows_both(answer, second):
-    found = answer(BARS_CSV + f"AAA,2024-01-02,{second}\n")
+FIRST_ROW = (
+    "bars.csv, row 2: open 10.0, high 11.0, low 9.0, close 10.5, volume 100.0, adj_close 10.4"
+)
+
+
+def test_the_same_bar_again_is_noted_with_both_rows(answer):
+    found = answer(BARS_CSV + "AAA,2024-01-02,10,11,9,10.5,100,10.4\n")
     assert found.bars["close"][0].as_py() == 10.5
-    close = second.split(",")[3]
-    assert refused(found) == [
-        (
-            "AAA",
-            date(2024, 1, 2),
-            "duplicate",
-            f"bars.csv, row 6: open 10.0, high 11.0, low 9.0, close {close}, volume 100.0, "
-            "adj_close 10.4; kept: bars.csv, row 2: open 10.0, high 11.0, low 9.0, close 10.5, "
-            "volume 100.0, adj_close 10.4",
-        )
+    row = FIRST_ROW.replace("row 2", "row 6")
+    text = f"{row}; the same, and kept: {FIRST_ROW}"
+    assert refused(found) == [("AAA", date(2024, 1, 2), "duplicate", text)]
+
+
+def test_of_two_bars_that_differ_neither_stands_and_the_evidence_shows_both(answer):
+    found = answer(BARS_CSV + "AAA,2024-01-02,10,11,9,10.75,100,10.4\n")
+    assert date(2024, 1, 2) not in _of(found, "AAA")
+    other = FIRST_ROW.replace("row 2", "row 6").replace("10.5", "10.75")
+    assert [row[3] for row in refused(found)] == [
+        f"{FIRST_ROW}; neither kept: {other}",
+        f"{other}; neither kept: {FIRST_ROW}",
     ]
 
 
@@ -91,10 +101,11 @@ def test_a_row_that_is_no_bar_is_no_duplicate_either(answer):
     assert [row[2] for row in refused(found)] == ["unreadable"]
 
 
-def test_three_bars_of_a_session_are_compared_with_the_first(answer):
-    found = answer(BARS_CSV + "AAA,2024-01-02,1,1,1,1,1,1\nAAA,2024-01-02,2,2,2,2,2,2\n")
-    assert ["kept: bars.csv, row 2" in row[3] for row in refused(found)] == [True, True]
-    assert found.bars["open"][0].as_py() == 10
+def test_of_three_bars_one_that_differs_is_enough(answer):
+    again = "AAA,2024-01-02,10,11,9,10.5,100,10.4\n"
+    found = answer(BARS_CSV + again + "AAA,2024-01-02,2,2,2,2,2,2\n")
+    assert [row[2] for row in refused(found)] == ["duplicate"] * 3
+    assert _of(found, "AAA") == [date(2024, 1, 3), date(2024, 1, 5)]
 
 
 def test_refused_rows_are_those_asked_for_and_those_without_a_date(answer):

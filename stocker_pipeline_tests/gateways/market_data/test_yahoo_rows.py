@@ -128,8 +128,8 @@ def test_of_two_rows_of_a_session_the_one_stamped_later_stays():
     answer = ask(chart_of(rows))
     assert answer.bars["volume"].to_pylist() == [333.0, 300.0]
     ((day, reason, evidence),) = answer.refused
-    assert (day, reason) == (WEEK[0], "duplicate")
-    assert "volume 300; kept instead: stamped 2024-03-25T16:00:01" in evidence
+    assert (day, reason) == (WEEK[0], "live_row")
+    assert "volume 300; a later row counts: stamped 2024-03-25T16:00:01" in evidence
 
 
 def test_unreadable_rows_have_no_session_and_keep_their_text():
