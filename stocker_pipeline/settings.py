@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stocker_pipeline.paths import PROJECT_ROOT
 
+Environment = Literal["dev", "paper", "live"]
 ProviderName = Literal["sample", "files", "yfinance", "alpaca", "tiingo"]
 Listed = Annotated[tuple[str, ...], NoDecode]
 
@@ -22,15 +23,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="STOCKER_", frozen=True, populate_by_name=True)
 
-    env: Literal["dev", "paper", "live"] = Field(
-        "dev", description="Which schedules and sensors run; dev runs none."
-    )
+    env: Environment = Field("dev", description="Which schedules and sensors run; dev runs none.")
     home: Path = Field(
         PROJECT_ROOT / ".stocker",
         description="Directory of all local state: lake, Dagster, reports.",
     )
     lake_uri: str | None = Field(
         None, description="Root of the lake, a directory or s3://bucket/prefix; null = home/lake."
+    )
+    ledger_url: SecretStr | None = Field(
+        None,
+        description="Database of paper and live books, sqlite:///… or postgresql://…; null = "
+        "home/ledger.sqlite.",
     )
     first_session: date = Field(date(2000, 1, 3), description="First partition of the asset graph.")
     providers: Annotated[tuple[ProviderName, ...], NoDecode] = Field(
@@ -77,6 +81,18 @@ class Settings(BaseSettings):
     def lake_root(self) -> str:
         """Where the lake's tables live."""
         return self.lake_uri or str(self.root / "lake")
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's URL, with its password where it has one."""
+        if self.ledger_url is not None:
+            return self.ledger_url.get_secret_value()
+        return f"sqlite:///{self.root / 'ledger.sqlite'}"
+
+    @property
+    def accounts(self) -> Path:
+        """Where the simulated broker keeps its own truth."""
+        return self.root / "accounts"
 
     @property
     def reports(self) -> Path:

@@ -1,8 +1,9 @@
 """What the same money would have done without the strategy: bought and held, or left as cash."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -54,13 +55,14 @@ def benchmark_navs(
     corporate_actions: pa.Table | None = None,
     *,
     universe: Sequence[str] = (),
+    member: np.ndarray | None = None,
     price_basis: PriceBasis = "raw",
 ) -> tuple[Benchmark, ...]:
     """Benchmarks of a book: buy and hold where there are bars, then cash.
 
     Args:
         snapshots: The book from its first session on; its sessions and initial capital are used.
-        bars, corporate_actions, universe, price_basis: See ``buy_and_hold``.
+        bars, corporate_actions, universe, member, price_basis: See ``buy_and_hold``.
     """
     sessions = days_of(snapshots)
     capital = float(floats_of(snapshots, "initial_capital")[0]) if len(sessions) else 0.0
@@ -73,6 +75,7 @@ def benchmark_navs(
         sessions=sessions,
         initial_capital=capital,
         universe=universe,
+        member=member,
         price_basis=price_basis,
     )
     return (held, cash)
@@ -85,6 +88,7 @@ def benchmarks_of(record: TrackRecord) -> tuple[Benchmark, ...]:
         record.bars,
         record.corporate_actions,
         universe=record.universe,
+        member=record.member,
         price_basis=record.price_basis,
     )
 
@@ -107,15 +111,18 @@ def buy_and_hold(
     sessions: np.ndarray,
     initial_capital: float,
     universe: Sequence[str] = (),
+    member: np.ndarray | None = None,
     price_basis: PriceBasis = "raw",
 ) -> Benchmark:
-    """Equal dollars in every symbol, bought once and never touched again.
+    """Equal dollars in every member of the universe, bought once while its members stay the same.
 
-    Each symbol's part waits as cash until the symbol's first bar on or after the first session, is
+    Each member's part waits as cash until the symbol's first bar on or after the first session, is
     invested at the open of that bar, and from then on follows the total-return series of ENGINE E4:
     dividends are reinvested in the symbol that paid them. On a session without a bar, and after a
-    symbol's last one, its value stays as it was. There are no costs and fractions of shares are
-    held, which flatters it a little.
+    symbol's last one, its value stays as it was. Where members come or go, all is sold at the open
+    of that session (at the last value where there is no open) and put in equal parts into the
+    members of that day. There are no costs and fractions of shares are held, which flatters it a
+    little.
 
     Args:
         bars: Prices, any order.
@@ -124,77 +131,145 @@ def buy_and_hold(
         sessions: Sessions of the portfolio, datetime64[D], ascending.
         initial_capital: Dollars to invest.
         universe: Symbols to hold; empty = every symbol of ``bars``.
+        member: Whether a symbol of ``universe`` may be held on a session, bool, one row for ever or
+            ``[sessions, symbols]``; None = always.
         price_basis: Which prices the portfolio used.
 
     Raises:
-        InputRefused: ``bars`` hold no symbol of the universe.
+        InputRefused: ``bars`` hold no symbol of the universe, or ``member`` has another shape.
     """
     require_columns(bars, ("symbol", "session", "open", "close"), "bars")
-    codes, names = coded_symbols(bars)
-    members = sorted(set(universe)) or names
-    if not set(members) & set(names):
+    _, names = coded_symbols(bars)
+    symbols = list(dict.fromkeys(universe)) or names
+    if not set(symbols) & set(names):
         raise InputRefused(
-            f"bars of the universe, {', '.join(members[:5])}",
+            f"bars of the universe, {', '.join(symbols[:5])}",
             f"bars of {', '.join(names[:5]) or 'no symbol'}",
             where="bars given to the buy-and-hold benchmark",
             remedy="Give the bars that the portfolio was run on.",
         )
-    order = np.lexsort((days_of(bars), codes))
-    days, codes = days_of(bars)[order], codes[order]
-    closes, opens = floats_of(bars, "close")[order], floats_of(bars, "open")[order]
-    if price_basis == "adjusted":
-        adjusted = floats_of(bars, "adj_close")[order]
-        opens, closes = opens * (adjusted / closes), adjusted
+    members = _members(member, len(sessions), len(symbols))
     actions = {} if price_basis == "adjusted" else _actions_by_symbol(corporate_actions)
-    part = float(initial_capital) / len(members)
-    invested = np.zeros(len(sessions))
-    waiting = np.zeros(len(sessions))
-    code_of = {name: code for code, name in enumerate(names)}
-    for symbol in members:
-        code = code_of.get(symbol, -1)
-        span = slice(np.searchsorted(codes, code), np.searchsorted(codes, code, "right"))
-        growth = _growth(days[span], opens[span], closes[span], actions.get(symbol, []), sessions)
-        invested += part * np.nan_to_num(growth)
-        waiting += part * np.isnan(growth)
+    growth = _growth(bars, symbols, actions, sessions, price_basis)
+    invested, waiting = _held(growth, members, float(initial_capital))
     nav = invested + waiting
     with np.errstate(divide="ignore", invalid="ignore"):
         exposure = invested / nav
     return Benchmark(
         name=BUY_AND_HOLD,
-        explanation=f"Equal dollars in each of {len(members)} symbols, bought at the open of its"
-        " first bar in the run and held, dividends reinvested, without any costs.",
+        explanation=_explanation(len(symbols), members),
         initial_capital=float(initial_capital),
         nav=nav,
         gross_exposure=exposure,
     )
 
 
+def _members(member: np.ndarray | None, sessions: int, symbols: int) -> np.ndarray:
+    found = np.ones((1, symbols), bool) if member is None else member
+    if found.ndim != 2 or found.shape[0] not in (1, sessions) or found.shape[1] != symbols:
+        raise InputRefused(
+            f"membership of {symbols} symbols, one row or {sessions}",
+            f"an array of {' x '.join(map(str, found.shape))}",
+            where="membership given to the buy-and-hold benchmark",
+            remedy="Give one column per symbol of the universe and one row per session.",
+        )
+    return np.broadcast_to(found, (sessions, symbols))
+
+
+def _explanation(symbols: int, members: np.ndarray) -> str:
+    if len(members) == 0 or (members == members[0]).all():
+        return (
+            f"Equal dollars in each of {symbols} symbols, bought at the open of its"
+            " first bar in the run and held, dividends reinvested, without any costs."
+        )
+    return (
+        "Equal dollars in each member of the universe, and again in each member of the day"
+        f" whenever one of its {symbols} symbols comes or goes, at that session's open; dividends"
+        " reinvested, without any costs."
+    )
+
+
+class _Growth(NamedTuple):
+    """What a dollar becomes, ``[sessions, symbols]``; 1 where there is no bar.
+
+    Attributes:
+        seen: Whether there is a bar.
+        whole: From the symbol's previous bar's close to this close.
+        night: From the previous bar's close to this open.
+        day: From this open to this close.
+    """
+
+    seen: np.ndarray
+    whole: np.ndarray
+    night: np.ndarray
+    day: np.ndarray
+
+
 def _growth(
-    days: np.ndarray,
-    opens: np.ndarray,
-    closes: np.ndarray,
-    actions: list[tuple[np.datetime64, float, float]],
+    bars: pa.Table,
+    symbols: Sequence[str],
+    actions: Mapping[str, list[tuple[np.datetime64, float, float]]],
     sessions: np.ndarray,
-) -> np.ndarray:
-    """What a dollar invested at the first open of the run is worth at each close; NaN before."""
-    out = np.full(len(sessions), np.nan)
-    first = int(np.searchsorted(days, sessions[0])) if len(sessions) else len(days)
-    if first == len(days):
-        return out
-    days, opens, closes = days[first:], opens[first:], closes[first:]
-    split, dividend = np.ones(len(days)), np.zeros(len(days))
-    for day, new_per_old, cash in actions:
-        bar = int(np.searchsorted(days, day))
-        # Up to the day of purchase an action is in the price already paid.
-        if 0 < bar < len(days):
-            split[bar] *= new_per_old
-            dividend[bar] = dividend[bar] / new_per_old + cash
-    factors = split * (closes + dividend) / np.concatenate((opens[:1], closes[:-1]))
-    series = np.cumprod(factors)
-    latest = np.searchsorted(days, sessions, side="right") - 1
-    known = latest >= 0
-    out[known] = series[latest[known]]
-    return out
+    price_basis: PriceBasis,
+) -> _Growth:
+    codes, names = coded_symbols(bars)
+    order = np.lexsort((days_of(bars), codes))
+    days, codes = days_of(bars)[order], codes[order]
+    closes, opens = floats_of(bars, "close")[order], floats_of(bars, "open")[order]
+    if price_basis == "adjusted":
+        adjusted = floats_of(bars, "adj_close")[order]
+        opens, closes = opens * (adjusted / closes), adjusted
+    shape = (len(sessions), len(symbols))
+    growth = _Growth(np.zeros(shape, bool), np.ones(shape), np.ones(shape), np.ones(shape))
+    code_of = {name: code for code, name in enumerate(names)}
+    for j, symbol in enumerate(symbols):
+        code = code_of.get(symbol, -1)
+        low, high = np.searchsorted(codes, (code, code + 1)).tolist()
+        inside = np.isin(days[low:high], sessions)
+        day, opening, close = (part[low:high][inside] for part in (days, opens, closes))
+        if len(day) == 0:
+            continue
+        split, dividend = np.ones(len(day)), np.zeros(len(day))
+        for when, new_per_old, cash in actions.get(symbol, []):
+            bar = int(np.searchsorted(day, when))
+            # Up to the first day of the run an action is in the price already paid.
+            if 0 < bar < len(day):
+                split[bar] *= new_per_old
+                dividend[bar] = dividend[bar] / new_per_old + cash
+        before = np.concatenate((opening[:1], close[:-1]))
+        rows = np.searchsorted(sessions, day)
+        growth.seen[rows, j] = True
+        growth.whole[rows, j] = split * (close + dividend) / before
+        growth.night[rows, j] = split * (opening + dividend) / before
+        growth.day[rows, j] = close / opening
+    return growth
+
+
+def _held(growth: _Growth, members: np.ndarray, capital: float) -> tuple[np.ndarray, np.ndarray]:
+    """Dollars invested and dollars waiting as cash at each close."""
+    sessions, symbols = members.shape
+    invested, cash = np.zeros(sessions), np.zeros(sessions)
+    changed = np.ones(sessions, bool)
+    changed[1:] = (members[1:] != members[:-1]).any(axis=1)
+    value, waiting, idle = np.zeros(symbols), np.zeros(symbols), capital
+    t = 0
+    while t < sessions:
+        if changed[t]:
+            whole = float(value @ growth.night[t]) + waiting.sum() + idle
+            count = int(members[t].sum())
+            waiting = members[t] * (whole / count if count else 0.0)
+            value, idle = np.zeros(symbols), 0.0 if count else whole
+        bought = growth.seen[t] & (waiting > 0.0)
+        value = np.where(bought, waiting * growth.day[t], value * growth.whole[t])
+        waiting = np.where(bought, 0.0, waiting)
+        # Nothing is decided until members change or one that waits has a bar.
+        events = changed[t + 1 :] | growth.seen[t + 1 :, waiting > 0.0].any(axis=1)
+        until = t + 1 + int(events.argmax()) if events.any() else sessions
+        path = value * np.cumprod(growth.whole[t + 1 : until], axis=0)
+        invested[t], invested[t + 1 : until] = value.sum(), path.sum(axis=1)
+        cash[t:until] = waiting.sum() + idle
+        value, t = path[-1] if len(path) else value, until
+    return invested, cash
 
 
 def _actions_by_symbol(

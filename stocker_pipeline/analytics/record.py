@@ -37,6 +37,8 @@ class TrackRecord:
         bars: Raw prices. With them slippage and the buy-and-hold benchmark are known.
         corporate_actions: Splits and dividends by ex-date. Needed as soon as a held symbol splits.
         universe: Symbols of the buy-and-hold benchmark; empty = every symbol of ``bars``.
+        member: Whether a symbol of ``universe`` may be held on a session, bool, one row for ever or
+            ``[sessions, symbols]``; None = always.
         target_vol: Annual volatility that the strategy aimed at, as a fraction; None = no target.
         price_basis: ``adjusted`` reads prices by ENGINE E5 and ignores corporate actions.
 
@@ -52,6 +54,7 @@ class TrackRecord:
     bars: pa.Table | None = None
     corporate_actions: pa.Table | None = None
     universe: tuple[str, ...] = ()
+    member: np.ndarray | None = None
     target_vol: float | None = None
     price_basis: PriceBasis = "raw"
 

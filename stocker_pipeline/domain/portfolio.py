@@ -102,6 +102,16 @@ class PortfolioParameters(BaseModel):
         "two_step",
         description="Whether an order may cross zero (single) or closes first (two_step).",
     )
+    data_outage: Literal["hold", "reduce", "halt"] = Field(
+        "hold",
+        description="In a session that opens without bars it should have: trade the other symbols "
+        "(hold), only reduce and close positions (reduce), or order nothing (halt).",
+    )
+    data_outage_tolerance: Share = Field(
+        0.0,
+        description="Part of the expected symbols that may lack a bar before that is an outage, a "
+        "fraction.",
+    )
 
     @model_validator(mode="after")
     def _bounds_between_parameters(self) -> Self:

@@ -113,6 +113,13 @@ def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     book.cost[j] += cost
 
 
+@njit(cache=True)
+def append_lots(book: Book, columns: np.ndarray, quantity: np.ndarray, cost: np.ndarray) -> None:
+    """``append_lot`` for every lot of an opening book, oldest first per symbol."""
+    for i in range(columns.shape[0]):
+        append_lot(book, columns[i], quantity[i], cost[i])
+
+
 @njit(cache=True, error_model="numpy", **INLINE)
 def _consume(book: Book, j: int, shares: int, price: int) -> tuple[int, int]:
     """Close up to ``shares`` of the oldest lots; returns shares left over and what was realised."""

@@ -39,17 +39,32 @@ class Market(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def roll_marks(market: Market, book: Book, until: int) -> None:
-    """Marks and their ages as of the close before row ``until``, from the bars alone (E27)."""
-    for t in range(until):
-        for e in range(market.event_start[t], market.event_start[t + 1]):
+    """Marks and their ages as of the close before row ``until``, from the bars alone (E27).
+
+    From each symbol's last bar, not from the first row on: a day at a time this is asked every day.
+    """
+    oldest = until
+    for j in range(book.mark.shape[0]):
+        row = until - 1
+        while row >= market.first_bar[j] and np.isnan(market.close[row, j]):
+            row -= 1
+        if row < market.first_bar[j]:
+            book.mark_age[j] = until
+            continue
+        book.mark[j] = market.close[row, j]
+        book.mark_age[j] = until - 1 - row
+        oldest = min(oldest, row + 1)
+    for t in range(oldest, until):
+        ratio, end = 1.0, market.event_start[t + 1]
+        for e in range(market.event_start[t], end):
+            # One division by the session's product, as ``apply_actions`` does it.
             j = market.event_symbol[e]
-            book.mark[j] /= market.event_new[e] / market.event_old[e]
-        for j in range(book.mark.shape[0]):
-            if np.isnan(market.close[t, j]):
-                book.mark_age[j] += 1
-            else:
-                book.mark[j] = market.close[t, j]
-                book.mark_age[j] = 0
+            ratio *= market.event_new[e] / market.event_old[e]
+            if e + 1 < end and market.event_symbol[e + 1] == j:
+                continue
+            if t >= until - book.mark_age[j]:
+                book.mark[j] /= ratio
+            ratio = 1.0
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)

@@ -9,7 +9,6 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numba import njit
 
 
@@ -77,6 +76,65 @@ def passing(
     return _passing(close, volume, reviewed, bounds)
 
 
+class Measures(NamedTuple):
+    """What a session's bounds are held against, ``[symbols]`` each, from bars before it alone.
+
+    Attributes:
+        bars: Own bars.
+        bar_age_sessions: Age of the newest bar, 1 = at the session before; 0 where there is none.
+        price_usd: Close of the newest bar, as traded; NaN where there is none.
+        dollar_volume_usd: Mean of close times volume; NaN with fewer bars than it takes.
+    """
+
+    bars: np.ndarray
+    bar_age_sessions: np.ndarray
+    price_usd: np.ndarray
+    dollar_volume_usd: np.ndarray
+
+
+def measured(close: np.ndarray, volume: np.ndarray, dollar_volume_sessions: int) -> Measures:
+    """The measures of the session after the last row of ``close`` and ``volume``."""
+    sessions, symbols = close.shape
+    found = Measures(
+        np.zeros(symbols, np.int64),
+        np.zeros(symbols, np.int64),
+        np.full(symbols, np.nan),
+        np.full(symbols, np.nan),
+    )
+    for j in range(symbols):
+        rows = np.flatnonzero(~np.isnan(close[:, j]))
+        found.bars[j] = len(rows)
+        if len(rows) == 0:
+            continue
+        found.bar_age_sessions[j] = sessions - rows[-1]
+        found.price_usd[j] = close[rows[-1], j]
+        newest = rows[-dollar_volume_sessions:]
+        if len(newest) == dollar_volume_sessions:
+            dollars = close[newest, j] * np.nan_to_num(volume[newest, j])
+            # Added up oldest first, as ``passing`` does: a bound must not hang on the last bit.
+            found.dollar_volume_usd[j] = np.cumsum(dollars)[-1] / dollar_volume_sessions
+    return found
+
+
+def broken_bounds(measures: Measures, bounds: Bounds) -> dict[str, np.ndarray]:
+    """Name of each bound → which symbols do not keep it, bool ``[symbols]``.
+
+    A symbol passes where none of them is broken: ``passing`` on a session of review.
+    """
+    absent = measures.bars == 0
+    oldest = bounds.bar_age_max_sessions or np.iinfo(np.int64).max
+
+    def below(values: np.ndarray, least: float) -> np.ndarray:
+        return ~(values >= least) if not np.isnan(least) else np.zeros(len(values), bool)
+
+    return {
+        "price_min_usd": below(measures.price_usd, bounds.price_min_usd),
+        "dollar_volume_min_usd": below(measures.dollar_volume_usd, bounds.dollar_volume_min_usd),
+        "history_min_sessions": absent | (measures.bars < bounds.history_min_sessions),
+        "bar_age_max_sessions": absent | (measures.bar_age_sessions > oldest),
+    }
+
+
 @njit(cache=True, error_model="numpy")
 def _passing(
     close: np.ndarray, volume: np.ndarray, reviewed: np.ndarray, bounds: Bounds
@@ -112,28 +170,3 @@ def _passing(
                 count[j] += 1
                 newest[j] = t
     return member
-
-
-def membership_spells(symbols: Sequence[str], sessions: np.ndarray, member: np.ndarray) -> pa.Table:
-    """Membership as rows to be shown: symbol, first_session, last_session; sorted by both.
-
-    A symbol that came back has a row for each time. One that is a member on the last session of
-    the range has that as its ``last_session``; a symbol that never was a member has no row.
-
-    Args:
-        member: Bool, one row for ever or ``[sessions, symbols]``.
-    """
-    whole = np.broadcast_to(member, (len(sessions), len(symbols)))
-    outside = np.zeros((1, len(symbols)), bool)
-    edges = np.diff(np.concatenate((outside, whole, outside)).astype(np.int8), axis=0).T
-    column, first = np.nonzero(edges == 1)
-    _, behind = np.nonzero(edges == -1)
-    days = sessions.astype("datetime64[D]")
-    rows = pa.table(
-        {
-            "symbol": pa.array(np.array(symbols, dtype=object)[column], pa.string()),
-            "first_session": pa.array(days[first], pa.date32()),
-            "last_session": pa.array(days[behind - 1], pa.date32()),
-        }
-    )
-    return rows.sort_by([("symbol", "ascending"), ("first_session", "ascending")])

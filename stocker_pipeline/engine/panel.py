@@ -4,6 +4,7 @@ A panel has one row per session of the calendar and one column per symbol, NaN w
 bar. Building it is the only place where dates and names become positions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stocker_pipeline.domain.bars import split_fraction
+from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.engine.market import Market
 from stocker_pipeline.engine.signals import log_returns, total_return_index
 
@@ -39,6 +41,23 @@ class Panel:
         if row == len(self.sessions) or self.sessions[row] != wanted:
             raise KeyError(f"{session} is no session of the panel")
         return row
+
+    def columns_of(self, symbols: Sequence[str]) -> np.ndarray:
+        """Column of each symbol, int64.
+
+        Raises:
+            BookRefused: The panel has no column for one of them.
+        """
+        column = {symbol: j for j, symbol in enumerate(self.symbols)}
+        absent = sorted(set(symbols) - column.keys())
+        if absent:
+            raise BookRefused(
+                f"symbols of the panel ({len(self.symbols)} of them)",
+                ", ".join(absent),
+                where="the engine",
+                remedy="Build the panel with every symbol that is held or filled.",
+            )
+        return np.array([column[symbol] for symbol in symbols], np.int64)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ class Decision(enum.IntEnum):
     AT_TARGET = 10
     WITHIN_BUFFER = 11
     BELOW_MIN_NOTIONAL = 12
+    REDUCE_ONLY = 13
+    HALTED = 14
     OPEN = 20
     INCREASE = 21
     REDUCE = 22
@@ -43,6 +45,8 @@ _MEANING = {
     Decision.AT_TARGET: "the position already equals the target",
     Decision.WITHIN_BUFFER: "the change is within the no-trade buffer",
     Decision.BELOW_MIN_NOTIONAL: "the change is worth less than min_notional",
+    Decision.REDUCE_ONLY: "bars of the universe are missing; no position is opened or enlarged",
+    Decision.HALTED: "bars of the universe are missing; nothing is ordered in this session",
     Decision.OPEN: "a new position",
     Decision.INCREASE: "the target is larger than the position",
     Decision.REDUCE: "the target is smaller than the position",
@@ -52,6 +56,28 @@ _MEANING = {
     Decision.LEFT_UNIVERSE: "the symbol left the universe; the position is closed",
 }
 
+
+class Restraint(enum.IntEnum):
+    """How far a session's orders may go, whatever its targets say."""
+
+    NONE = 0
+    REDUCE_ONLY = 1
+    HALTED = 2
+
+    @property
+    def meaning(self) -> str:
+        """Half a sentence for a reader who has never seen the name."""
+        return _RESTRAINT_MEANING[self]
+
+
+_RESTRAINT_MEANING = {
+    Restraint.NONE: "they are kept, and the others are traded",
+    Restraint.REDUCE_ONLY: "positions are only reduced and closed",
+    Restraint.HALTED: "nothing is ordered",
+}
+
+_NO_RESTRAINT, _HALT = 0, 2
+_REDUCE_ONLY, _HALTED = 13, 14
 _OPEN, _INCREASE, _REDUCE, _CLOSE = 20, 21, 22, 23
 _FLIP, _FLIP_CLOSE_FIRST = 24, 25
 SHARES_LIMIT = 1.0e12
@@ -83,3 +109,19 @@ def order_for(desired: int, held: int, reference: float, rules: Rules) -> tuple[
     if desired == 0:
         return delta, _CLOSE
     return delta, _INCREASE if abs(desired) > abs(held) else _REDUCE
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def restrained(quantity: int, code: int, held: int, restraint: int) -> tuple[int, int]:
+    """What a ``Restraint`` leaves of an order of E18–E20, and its Decision code.
+
+    Under REDUCE_ONLY an order that would cross zero closes; the cut order is not tested again, as
+    in E19. A position is never larger after the order than before it.
+    """
+    if restraint == _NO_RESTRAINT or quantity == 0:
+        return quantity, code
+    if restraint == _HALT:
+        return 0, _HALTED
+    if code in (_OPEN, _INCREASE):
+        return 0, _REDUCE_ONLY
+    return (-held, _FLIP_CLOSE_FIRST) if code == _FLIP else (quantity, code)

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 
 class Rules(NamedTuple):
-    """Parameters of E10–E23 as plain scalars; NaN stands for null where null is allowed."""
+    """Parameters of E10–E23 as plain scalars; NaN stands for null where null is allowed.
+
+    ``outage_restraint`` is the ``Restraint`` of a session that opens with a data outage.
+    """
 
     window: int
     target_vol: float
@@ -22,3 +25,5 @@ class Rules(NamedTuple):
     commission_per_share: float
     max_participation: float
     two_step: bool
+    outage_restraint: int
+    outage_tolerance: float

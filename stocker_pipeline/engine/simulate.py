@@ -4,7 +4,7 @@ The only caller of the kernel, and the whole of what backtest, paper and live sh
 and values; does not know where they come from or where they go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,7 @@ from stocker_pipeline.engine.book import (
     REALISED,
     TRIPPED,
     Book,
-    append_lot,
+    append_lots,
     empty_book,
 )
 from stocker_pipeline.engine.kernel import (
@@ -33,7 +33,9 @@ from stocker_pipeline.engine.kernel import (
 )
 from stocker_pipeline.engine.log import Log
 from stocker_pipeline.engine.market import roll_marks
+from stocker_pipeline.engine.outage import RESTRAINTS, outages
 from stocker_pipeline.engine.panel import Panel
+from stocker_pipeline.engine.rebalance import Restraint
 from stocker_pipeline.engine.record import Record
 from stocker_pipeline.engine.rules import Rules
 
@@ -117,12 +119,14 @@ def rules_of(parameters: PortfolioParameters, window: int) -> Rules:
         commission_per_share=parameters.commission_per_share,
         max_participation=number(parameters.max_participation),
         two_step=parameters.flips == "two_step",
+        outage_restraint=RESTRAINTS[parameters.data_outage],
+        outage_tolerance=parameters.data_outage_tolerance,
     )
 
 
 def simulate(
     panel: Panel,
-    weights: np.ndarray,
+    weights: np.ndarray | Iterable[np.ndarray],
     rules: Rules,
     opening: OpeningBook,
     *,
@@ -134,7 +138,8 @@ def simulate(
     """Run rows ``first`` … ``last`` of a panel.
 
     Args:
-        weights: ``[sessions, symbols]``, the strategy's weights of each row, NaN = no signal.
+        weights: ``[sessions, symbols]``, the strategy's weights of each row, NaN = no signal; or
+            those of rows ``first`` … ``last`` in parts that follow each other.
         flows_e4: Deposits (+) and withdrawals (−) by row.
         detail: Whether to keep every symbol's numbers of every session, and the orders.
 
@@ -144,18 +149,20 @@ def simulate(
     flows = np.zeros(len(panel.sessions), np.int64)
     for row, amount in (flows_e4 or {}).items():
         flows[row] += amount
-    book = _opened(panel, opening, first)
+    parts = [weights[first : last + 1]] if isinstance(weights, np.ndarray) else weights
+    book = opened_book(panel, opening, first)
+    restraint = _restraints(panel, rules, first, last)
     closing, record, fills, orders, entries, status, row = run_sessions(
-        panel.market, weights, _typed(rules), book, first, last, flows, detail
+        panel.market, parts, typed(rules), book, first, last, flows, restraint, detail
     )
     if status != STATUS_FINE:
-        raise _stopped(status, str(panel.sessions[row]), int(flows[row]))
+        raise refusal_of(status, str(panel.sessions[row]), int(flows[row]))
     run = Run(panel, first, last, opening, record, fills, orders, entries, closing)
-    _assert_identity(run)
+    assert_identity(run)
     return run
 
 
-def _assert_identity(run: Run) -> None:
+def assert_identity(run: Run) -> None:
     """E28, in integers, after every session: what there is equals where it came from."""
     totals, record = run.record.totals, run.record
     sources = run.opening.initial_e4 + record.positions_value - record.positions_cost
@@ -171,13 +178,24 @@ def _assert_identity(run: Run) -> None:
         )
 
 
-def _typed(rules: Rules) -> Rules:
+def _restraints(panel: Panel, rules: Rules, first: int, last: int) -> np.ndarray:
+    """The ``Restraint`` of every row of the panel, int8."""
+    restraint = np.zeros(len(panel.sessions), np.int8)
+    policy = Restraint(rules.outage_restraint)
+    if policy is not Restraint.NONE:
+        for outage in outages(panel, first, last, rules.outage_tolerance, policy):
+            restraint[panel.row_of(outage.session)] = policy
+    return restraint
+
+
+def typed(rules: Rules) -> Rules:
     """The same rules with one type per field, so that the kernel is compiled once."""
     kinds = Rules.__annotations__
     return Rules(**{name: kinds[name](value) for name, value in rules._asdict().items()})
 
 
-def _opened(panel: Panel, opening: OpeningBook, first: int) -> Book:
+def opened_book(panel: Panel, opening: OpeningBook, first: int) -> Book:
+    """The arrays of an opening book, marked at the close before row ``first``."""
     slots = 2 * len(opening.lots) + _LOTS_PER_SYMBOL * len(panel.symbols)
     book = empty_book(len(panel.symbols), opening.initial_e4, slots)
     totals = book.totals
@@ -185,14 +203,15 @@ def _opened(panel: Panel, opening: OpeningBook, first: int) -> Book:
     totals[REALISED], totals[DIVIDENDS] = opening.realised_e4, opening.dividends_e4
     totals[CASH_IN_LIEU], totals[COMMISSIONS] = opening.cash_in_lieu_e4, opening.commissions_e4
     totals[FLOWS], totals[TRIPPED] = opening.flows_e4, int(opening.tripped)
-    column = {symbol: j for j, symbol in enumerate(panel.symbols)}
-    for lot in opening.lots:
-        append_lot(book, column[lot.symbol], lot.quantity, lot.cost_e4)
+    columns = panel.columns_of([lot.symbol for lot in opening.lots])
+    quantity = np.array([lot.quantity for lot in opening.lots], np.int64)
+    append_lots(book, columns, quantity, np.array([lot.cost_e4 for lot in opening.lots], np.int64))
     roll_marks(panel.market, book, first)
     return book
 
 
-def _stopped(status: int, session: str, flow: int) -> ConfigurationRefused:
+def refusal_of(status: int, session: str, flow: int) -> ConfigurationRefused:
+    """Why the kernel stopped at a session, for a status other than ``STATUS_FINE``."""
     if status == STATUS_WITHDRAWAL:
         return ConfigurationRefused(
             "a withdrawal that leaves a net asset value above 0",

@@ -215,13 +215,15 @@ def decisions_table(run: Run, required_bars: int) -> pa.Table:
     shape = record.decision.shape
     rows, columns = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
     codes = record.decision[rows, columns].astype(np.int64)
-    counts = bar_counts(run.panel.index)[np.maximum(rows + run.first - 1, 0), columns]
-    short = (codes == Decision.NO_FORECAST) & (counts < required_bars)
-    codes[short] = Decision.SHORT_HISTORY
+    silent = codes == Decision.NO_FORECAST
+    if silent.any():
+        counts = bar_counts(run.panel.index)[np.maximum(rows + run.first - 1, 0), columns]
+        codes[silent & (counts < required_bars)] = Decision.SHORT_HISTORY
     held = np.zeros_like(record.quantity)
     held[1:] = record.quantity[:-1]
-    for lot in run.opening.lots:
-        held[0, run.panel.symbols.index(lot.symbol)] += lot.quantity
+    opening = run.opening.lots
+    held_by = run.panel.columns_of([lot.symbol for lot in opening])
+    np.add.at(held[0], held_by, np.array([lot.quantity for lot in opening], np.int64))
     entries, _ = run.entries.used()
     np.add.at(held, (entries[:, 0] - run.first, entries[:, 1]), entries[:, 4])
     return _table(

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from stocker_pipeline.domain.portfolio import PortfolioParameters
+from stocker_pipeline.engine.day import decide
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.replay import lots_from
+from stocker_pipeline.engine.settlement import GivenFills, settle
 from stocker_pipeline.engine.signals import (
     bar_counts,
     compress,
@@ -31,6 +33,12 @@ def warm_up() -> None:
     rules = rules_of(PortfolioParameters(), 4)
     for detail in (True, False):
         simulate(panel, weights, rules, OpeningBook.of_cash(10**9), first=1, last=5, detail=detail)
+    book = OpeningBook.of_cash(10**9)
+    decided = decide(panel, weights, rules, book, 5)
+    numbers = [(panel.columns_of([order.symbol])[0], 1, 10**4, 0) for order in decided.orders()]
+    fills = GivenFills(*np.array(numbers, np.int64).reshape(-1, 4).T.copy())
+    closing = settle(panel, rules, book, 5, fills).closing
+    decide(panel, weights, rules, closing, 5)
     lots_from(np.zeros((0, 4), np.int64), np.zeros((0, 4), np.int64), _SYMBOLS)
 
 

@@ -65,16 +65,28 @@ def forecast_rows(
 
 
 def forecast(
-    lake: Lake, name: str, portfolio: Portfolio, opening: Opening, first: date, last: date
+    lake: Lake,
+    name: str,
+    portfolio: Portfolio,
+    opening: Opening,
+    first: date,
+    last: date,
+    *,
+    bars_through: date | None = None,
 ) -> Forecasted:
     """Compute and store the signals of ``first`` … ``last``; other sessions keep theirs.
+
+    Args:
+        bars_through: The last session that must have bars; None = ``last``.
 
     Raises:
         InputRefused: A session of the range has no bar at all.
     """
     read = lake.versions(MARKET_DATASETS)
     panel = panel_from_lake(lake, portfolio, last)
-    refuse_sessions_without_bars(panel, first, last)
+    through = last if bars_through is None else bars_through
+    if first <= through:
+        refuse_sessions_without_bars(panel, first, through)
     rule = portfolio.rule()
     _, rows = forecast_rows(
         rule,

@@ -44,6 +44,16 @@ class Freshness:
         """Whether every bar that is due is there."""
         return self.latest is not None and self.latest >= self.due and not self.late_symbols
 
+    @property
+    def late_sessions(self) -> int | None:
+        """Sessions up to ``due`` that have no bar at all after ``latest``; None without a bar."""
+        if self.latest is None:
+            return None
+        if self.latest >= self.due:
+            return 0
+        calendar = SessionCalendar.between(self.latest, self.due)
+        return len(calendar.sessions(self.latest, self.due)) - 1
+
 
 def due_session(at: datetime) -> tuple[date, datetime]:
     """The latest session whose bars are due at this instant, and since when they are."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stocker_pipeline.domain.session import Clock, SessionCalendar
+from stocker_pipeline.engine.outage import STILL_TRADED_SESSIONS
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import INSTRUMENTS
 from stocker_pipeline.quality.gate import judge as gate
@@ -25,10 +26,6 @@ from stocker_pipeline.stages.market import current_bars
 
 FROM_BARS = "bars"
 """The source of a row that no source sent."""
-
-STILL_TRADED_SESSIONS = 21
-"""A symbol whose newest bar is at most this many sessions older than the lake's newest is taken to
-be still traded: a halt or a late vendor is no delisting."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stocker_pipeline.analytics.metrics import Metrics, performance_metrics
-from stocker_pipeline.analytics.record import TrackRecord
+from stocker_pipeline.analytics.record import TrackRecord, days_of
 from stocker_pipeline.analytics.tearsheet import tear_sheet
 from stocker_pipeline.analytics.wording import metrics_json
 from stocker_pipeline.domain.errors import BookRefused
@@ -23,7 +23,7 @@ from stocker_pipeline.lake.schemas import (
     SNAPSHOTS,
     TARGETS,
 )
-from stocker_pipeline.stages.market import current_bars
+from stocker_pipeline.stages.market import current_bars, members_on
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -50,6 +50,7 @@ def record_of(
         bars=bars,
         corporate_actions=actions,
         universe=tuple(portfolio.universe),
+        member=members_on(portfolio, bars, days_of(tables["snapshots"])),
         target_vol=portfolio.parameters.target_vol,
         price_basis=portfolio.parameters.price_basis,
     )

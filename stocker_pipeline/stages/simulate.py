@@ -1,6 +1,5 @@
 """A backtest from two files to a folder of files: the same engine, no Dagster, no lake."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stocker_pipeline.analytics.metrics import Metrics
+from stocker_pipeline.analytics.wording import metrics_json
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.engine.money import to_e4
@@ -82,9 +83,7 @@ def simulate_files(request: Request) -> Simulation:
     return Simulation(portfolio, {"signals": heard, **tables}, known, actions)
 
 
-def write_simulation(
-    tables: Mapping[str, pa.Table], metrics: Mapping[str, Any], out: Path
-) -> list[Path]:
+def write_simulation(tables: Mapping[str, pa.Table], metrics: Metrics, out: Path) -> list[Path]:
     """One Parquet file per table and ``metrics.json``; each appears whole or not at all."""
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -95,7 +94,7 @@ def write_simulation(
         written.append((partial, path))
     path = out / "metrics.json"
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
+    partial.write_text(metrics_json(metrics), encoding="utf-8")
     written.append((partial, path))
     for partial, path in written:
         os.replace(partial, path)

@@ -5,7 +5,7 @@ replaces, and everything after it, is gone before the first new row is written; 
 done only with its snapshot, and snapshots are written last.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stocker_pipeline.domain.errors import BookRefused
+from stocker_pipeline.engine.outage import RESTRAINTS, Outage, outages
 from stocker_pipeline.engine.panel import Panel
+from stocker_pipeline.engine.rebalance import Restraint
 from stocker_pipeline.engine.simulate import OpeningBook, Run, rules_of, simulate
 from stocker_pipeline.engine.tables import (
     decisions_table,
@@ -47,12 +49,14 @@ class Traded:
         tables: The rows written, by table name.
         read, written: Table versions before and after.
         removed_sessions: Sessions after the range that were done before and are not any more.
+        outages: Sessions whose orders the policy ``data_outage`` restrained; none under ``hold``.
     """
 
     tables: Mapping[str, pa.Table]
     read: Mapping[str, int]
     written: Mapping[str, int]
     removed_sessions: int
+    outages: Sequence[Outage] = ()
 
 
 def run_tables(run: Run, weights: np.ndarray, required_bars: int) -> dict[str, pa.Table]:
@@ -94,9 +98,8 @@ def trade(
     book = opening_book(lake, name, portfolio, opening)
     panel = panel_from_lake(lake, portfolio, last, also=[lot.symbol for lot in book.lots])
     weights = _stored_weights(lake, name, portfolio, panel, first, last)
-    run = run_book(
-        panel, portfolio, weights, book, first=panel.row_of(first), last=panel.row_of(last)
-    )
+    start, end = panel.row_of(first), panel.row_of(last)
+    run = run_book(panel, portfolio, weights, book, first=start, last=end)
     tables = run_tables(run, weights, portfolio.rule().required_bars)
     removed = _invalidate(lake, name, opening.replaces_from, last)
     written = {}
@@ -104,7 +107,15 @@ def trade(
         written[dataset.name] = lake.replace(
             dataset, tables[dataset.name], first=opening.replaces_from, portfolio=name
         )
-    return Traded(tables, read, written, removed)
+    return Traded(tables, read, written, removed, _restrained(panel, portfolio, start, end))
+
+
+def _restrained(panel: Panel, portfolio: Portfolio, first: int, last: int) -> Sequence[Outage]:
+    parameters = portfolio.parameters
+    restraint = RESTRAINTS[parameters.data_outage]
+    if restraint is Restraint.NONE:
+        return ()
+    return outages(panel, first, last, parameters.data_outage_tolerance, restraint)
 
 
 def _invalidate(lake: Lake, name: str, first: date, last: date) -> int:

@@ -191,6 +191,14 @@ class Universe(_Checked):
         """Every symbol that may ever be held, sorted."""
         return sorted({*self.symbols, *(name for change in self.changes for name in change.add)})
 
+    def listed_on(self, day: date) -> list[str]:
+        """The symbols that the list has on a date, sorted; the filter is not asked."""
+        found = set(self.symbols)
+        for change in self.changes:
+            if change.since <= day:
+                found = (found | set(change.add)) - set(change.remove)
+        return sorted(found)
+
     def member(self, symbols: Sequence[str], sessions: np.ndarray, bars: pa.Table) -> np.ndarray:
         """Whether a symbol may be held, bool; one row for ever, or ``[sessions, symbols]``.
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocker_pipeline.engine.book import CASH, NAV, PEAK
-from stocker_pipeline.engine.marking import EXACT_LIMIT, exact_values_at, values_at
+from stocker_pipeline.engine.marking import EXACT_LIMIT, exact_values_at, mark_positions
 from stocker_pipeline.engine.panel import panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.engine.tables import e4_array, fills_table, positions_table, snapshots_table
@@ -166,6 +166,32 @@ def test_a_run_that_keeps_no_detail_trades_the_same(world, min_notional, flips):
     assert np.array_equal(detailed.entries.used()[0], brief.entries.used()[0])
 
 
+@settings(max_examples=25, deadline=None)
+@given(markets(), st.lists(st.integers(1, 9), min_size=1))
+def test_weights_in_parts_make_the_same_run(world, lengths):
+    panel, weights, flows = world
+    last = len(panel.sessions) - 1
+    cuts = np.cumsum(lengths)
+    parts = np.split(weights[1:], cuts[cuts < last])
+    rules = rules_of(free_of_charge(slippage_bps=5.0, commission_per_order=1.0), 20)
+    whole, cut = (
+        simulate(
+            panel, given, rules, OpeningBook.of_cash(10**9), first=1, last=last, flows_e4=flows
+        )
+        for given in (weights, iter(parts))
+    )
+    for one, other in zip(whole.record, cut.record, strict=True):
+        assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    assert np.array_equal(whole.fills.used()[0], cut.fills.used()[0])
+
+
+def test_a_mark_without_a_bar_is_the_last_one():
+    mark = np.array([1.0, 2.0, np.nan])
+    close = np.array([np.nan, 3.0, np.nan])
+    assert mark_positions(close, mark, np.array([10.0, -10.0, 0.0])) == (-200_000, 400_000, 2)
+    assert mark[:2].tolist() == [1.0, 3.0]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(-(10**12), 10**12), st.floats(0.0001, 1e6)), min_size=1, max_size=40
@@ -175,7 +201,7 @@ def test_values_added_as_floats_are_exact_or_say_that_they_may_not_be(positions)
     quantity = np.array([shares for shares, _ in positions])
     mark = np.array([price for _, price in positions])
     values = [shares * round(price * 1e4) for shares, price in positions]
-    net, gross = values_at(mark, quantity.astype(np.float64))
+    net, gross, _ = mark_positions(mark, np.full(len(mark), np.nan), quantity.astype(np.float64))
     true_gross = sum(abs(value) for value in values)
     assert (gross < EXACT_LIMIT) == (true_gross < EXACT_LIMIT)
     if gross < EXACT_LIMIT:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from stocker_pipeline.engine.membership import (
     Bounds,
+    broken_bounds,
     first_of_months,
     listed,
-    membership_spells,
+    measured,
     passing,
 )
 from stocker_pipeline.engine.panel import Panel
@@ -257,6 +258,27 @@ def test_a_range_at_once_equals_the_definition_session_by_session(case):
 
 
 @given(filtered_markets(), st.integers(0, 39))
+def test_a_symbol_passes_a_review_where_no_bound_is_broken_and_only_there(case, t):
+    close, volume, _, bounds = case
+    broken = broken_bounds(measured(close[:t], volume[:t], bounds.dollar_volume_sessions), bounds)
+    passes = ~np.any(list(broken.values()), axis=0)
+    everywhere = passing(close, volume, np.ones(len(close), bool), bounds)
+    assert passes.tolist() == everywhere[t].tolist()
+
+
+def test_measures_are_those_of_own_bars_before_the_session():
+    close = np.array([[4.0, NONE], [5.0, NONE], [NONE, NONE]])
+    volume = np.array([[10.0, NONE], [NONE, NONE], [NONE, NONE]])
+    found = measured(close, volume, 2)
+    assert found.bars.tolist() == [2, 0]
+    assert found.bar_age_sessions.tolist() == [2, 0]
+    assert found.price_usd[0] == 5.0
+    assert found.dollar_volume_usd[0] == 20.0
+    assert np.isnan([found.price_usd[1], found.dollar_volume_usd[1]]).all()
+    assert np.isnan(measured(close, volume, 3).dollar_volume_usd).all()
+
+
+@given(filtered_markets(), st.integers(0, 39))
 def test_poisoning_a_session_and_all_later_ones_does_not_change_its_membership(case, t):
     close, volume, reviewed, bounds = case
     honest = passing(close, volume, reviewed, bounds)
@@ -271,28 +293,3 @@ def test_poison_in_the_session_before_does_change_something():
     assert passing(close, close, EVERY, bounds)[5, 0]
     close[4] = 1.0
     assert not passing(close, close, EVERY, bounds)[5, 0]
-
-
-def test_spells_are_the_first_and_last_session_of_each_stay():
-    sessions = sessions_from(date(2020, 1, 2), 5)
-    member = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0]], bool)
-    rows = membership_spells(("A", "B", "C"), sessions, member).to_pylist()
-    assert [
-        (row["symbol"], str(row["first_session"]), str(row["last_session"])) for row in rows
-    ] == [
-        ("A", "2020-01-02", "2020-01-03"),
-        ("A", "2020-01-07", "2020-01-08"),
-        ("B", "2020-01-03", "2020-01-06"),
-    ]
-
-
-def test_one_row_of_membership_is_one_spell_over_the_whole_range():
-    sessions = sessions_from(date(2020, 1, 2), 5)
-    rows = membership_spells(("B", "A"), sessions, np.array([[True, False]])).to_pylist()
-    assert rows == [
-        {
-            "symbol": "B",
-            "first_session": date(2020, 1, 2),
-            "last_session": date(2020, 1, 8),
-        }
-    ]

@@ -50,11 +50,14 @@ def test_bars_of_friday_are_fresh_until_tuesdays_are_due(lake):
     found = known(lake, quiet_market(), at("2024-01-16 22:29"))
     assert found.fresh
     assert found.late_by == timedelta(0)
+    assert found.late_sessions == 0
     found = freshness(lake, FixedClock(at("2024-01-16 22:31")))
     assert not found.fresh
     assert (found.due, found.latest) == (date(2024, 1, 16), DAYS[-1])
     assert found.late_by == timedelta(minutes=1)
     assert found.late_symbols == {"AAA": DAYS[-1], "BBB": DAYS[-1]}
+    assert found.late_sessions == 1, "the weekend and the holiday are none"
+    assert freshness(lake, FixedClock(at("2024-01-19 23:00"))).late_sessions == 4
 
 
 def test_one_symbol_that_is_behind_the_others_is_late(lake):

@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stocker_pipeline.engine.membership import membership_spells
+from stocker_pipeline.analytics.benchmarks import benchmarks_of
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import DECISIONS, SIGNALS
 from stocker_pipeline.stages.books import opening_of
 from stocker_pipeline.stages.forecast import forecast, parameters_hash, signal_parameters
 from stocker_pipeline.stages.ingest import ingest
-from stocker_pipeline.stages.market import panel_of
+from stocker_pipeline.stages.market import members_on, panel_of
+from stocker_pipeline.stages.report import record_of
 from stocker_pipeline.stages.simulate import Request, simulate_files
 from stocker_pipeline.stages.trade import trade
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
@@ -88,10 +89,9 @@ def test_a_filter_judges_prices_as_traded_whatever_the_basis_of_the_money():
 def test_a_split_that_takes_the_price_below_the_bound_takes_the_symbol_out():
     bars, _ = two_symbol_tables()
     panel = panel_with(FILTERED, bars)
-    spells = membership_spells(panel.symbols, panel.sessions, panel.market.member).to_pylist()
-    split = panel.sessions[60].item()
-    (stay,) = [row for row in spells if row["symbol"] == "AAA" and row["last_session"] >= split]
-    assert stay["last_session"] == split, "its close is known from the next session on"
+    member = panel.market.member[:, panel.symbols.index("AAA")]
+    assert member[60], "on the session of the split, for its close is known from the next one on"
+    assert not member[61:].any()
 
 
 def test_a_plain_list_is_one_row_and_symbols_that_are_only_held_are_not_in_it():
@@ -127,6 +127,35 @@ def test_a_simulation_closes_the_symbol_that_leaves_and_does_not_trade_it_again(
     held = [row["session"] for row in rows_of(tables["positions"], "BBB")]
     assert max(held) == CALENDAR.previous_session(LEAVES)
     assert max(row["session"] for row in rows_of(tables["positions"], "AAA")) == LAST
+
+
+def test_a_filter_in_the_yaml_is_kept_and_its_candidates_are_the_symbols(files, tmp_path):
+    found = simulated(files, {**FILTERED, "symbols": ["BBB"]}, tmp_path)
+    assert found.portfolio.universe == ["BBB"]
+    assert found.portfolio.membership.filter is not None
+    decisions = {row["decision"] for row in found.tables["decisions"].to_pylist()}
+    assert "NOT_IN_UNIVERSE" in decisions
+
+
+def test_the_benchmark_of_a_simulation_holds_the_members_of_its_day(files, tmp_path):
+    found = simulated(files, DATED, tmp_path)
+    record = record_of(found.portfolio, found.tables, found.bars, found.actions)
+    benchmark = benchmarks_of(record)[0]
+    row = int(np.searchsorted(record.sessions, np.datetime64(LEAVES)))
+    aaa = {bar["session"]: bar["close"] for bar in rows_of(found.bars, "AAA")}
+    sessions = record.sessions[row:].tolist()
+    alone = [aaa[session] / aaa[sessions[0]] for session in sessions]
+    assert benchmark.nav[row:] / benchmark.nav[row] == pytest.approx(alone)
+    assert (benchmark.gross_exposure == 1.0).all()
+
+
+def test_members_of_a_book_are_those_of_its_panel_wherever_the_book_begins():
+    bars, _ = two_symbol_tables()
+    for universe in (DATED, FILTERED):
+        panel = panel_with(universe, bars)
+        found = members_on(portfolio_with(universe), bars, panel.sessions[50:])
+        assert np.array_equal(found, panel.market.member[50:])
+    assert members_on(portfolio_with(["AAA"]), bars, panel.sessions).tolist() == [[True]]
 
 
 def test_the_command_line_replaces_a_universe_with_dates_by_a_plain_list(files, tmp_path):

@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stocker_pipeline.engine import ahead
 from stocker_pipeline.engine.money import to_e4
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.engine.tables import orders_table, targets_table
 from stocker_pipeline.stages.forecast import forecast_rows
+from stocker_pipeline.strategies import trend
 from stocker_pipeline.strategies.base import Strategy
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
 from stocker_pipeline.strategies.registry import strategies
@@ -119,6 +121,19 @@ def test_weights_alone_are_the_weights_of_the_forecast(portfolio, gaps):
         assert np.array_equal(
             rule.weights_range(past), rule.forecast_range(past).weights, equal_nan=True
         )
+
+
+def test_weights_come_in_parts_that_follow_each_other_whoever_makes_them(monkeypatch):
+    """Three sessions at a time, by a thread and without one: the same bits."""
+    monkeypatch.setattr(trend, "_CELLS_OF_A_PART", 3 * len(UNIVERSE))
+    rule = portfolio_of("trend_literal").rule()
+    past = history(world(gaps=False), FIRST, ROWS - 1)
+    wanted = rule.forecast_range(past).weights[FIRST:]
+    for cores in (1, 2):
+        monkeypatch.setattr(ahead, "_cores", lambda cores=cores: cores)
+        parts = list(rule.weights_in_parts(past))
+        assert [len(part) for part in parts] == [3] * (len(wanted) // 3) + [len(wanted) % 3]
+        assert np.array_equal(np.concatenate(parts), wanted, equal_nan=True)
 
 
 def test_a_forecast_is_the_same_whatever_range_it_is_made_in(portfolio):

@@ -23,6 +23,7 @@ def latest_bars_are_here(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
         metadata={
             "due": found.due.isoformat(),
             "latest": found.latest.isoformat() if found.latest else "no bar",
+            "late_sessions": "all" if found.late_sessions is None else found.late_sessions,
             "late_minutes": int(found.late_by.total_seconds() // 60),
             "late_symbols": ", ".join(late) or "none",
         },
