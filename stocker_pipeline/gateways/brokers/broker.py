@@ -8,7 +8,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stocker_pipeline.domain.orders import Execution
 
@@ -194,3 +194,14 @@ class Broker(Protocol):
         Raises:
             ReadFailed: No answer.
         """
+
+
+@runtime_checkable
+class MovesCash(Protocol):
+    """A broker whose account takes deposits and withdrawals on our word, as a simulated one does.
+
+    Elsewhere a person moves the money, and the account's activity tells us.
+    """
+
+    def move_cash(self, amount_e4: int, session: date, reference: str) -> bool:
+        """Book a movement at the close of a session, once for each reference."""
