@@ -4,3 +4,7 @@ Belongs here: every rule that turns prices and a book into signals, targets, ord
 next book. Stays out: files, clocks, randomness, vendors, Dagster, and any decision about *when* to
 run. Money is int64 in 1/10,000 dollar (suffix ``_e4``) wherever it is added up.
 """
+
+from stocker_pipeline.engine import kernel_cache
+
+kernel_cache.choose()

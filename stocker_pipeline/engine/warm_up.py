@@ -1,7 +1,8 @@
 """Compile the kernels once, so that the first backtest does not wait for it.
 
 ``python -m stocker_pipeline.engine.warm_up`` runs a market of three symbols through every kernel,
-with and without gaps, and leaves the machine code in Numba's cache beside the sources.
+with and without gaps, leaves the machine code in Numba's cache beside the sources and removes what
+other states of the sources have left there.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from stocker_pipeline.domain.portfolio import PortfolioParameters
 from stocker_pipeline.engine.day import decide
+from stocker_pipeline.engine.kernel_cache import forget_others
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.replay import lots_from
 from stocker_pipeline.engine.settlement import GivenFills, settle
@@ -67,4 +69,5 @@ def _panel() -> Panel:
 
 
 if __name__ == "__main__":
+    forget_others()
     warm_up()
