@@ -1,7 +1,9 @@
 """The command ``stocker``. Parses, calls a stage or a run, prints; decides nothing.
 
 Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 input refused, 4 configuration refused,
-5 the book refuses the request. With ``--json`` the answer is one JSON document on standard output.
+5 the book refuses the request, 6 a stage waits: the same again later, 7 a check found something:
+a rule of the ledger that does not hold, or an open break. With ``--json`` the answer is one JSON
+document on standard output.
 """
 
 import io
@@ -16,8 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from stocker_pipeline.commands import operate, paper_book
 from stocker_pipeline.commands.bars import bars_app
+from stocker_pipeline.commands.cash import cash_app
 from stocker_pipeline.commands.dagster_runs import finish, opened, progress, run
+from stocker_pipeline.commands.database import db_app, doctor
 from stocker_pipeline.commands.ingest import ingest
 from stocker_pipeline.commands.output import (
     AsJson,
@@ -29,6 +34,9 @@ from stocker_pipeline.commands.output import (
     print_json,
     shown_path,
 )
+from stocker_pipeline.commands.override import override_app
+from stocker_pipeline.commands.paper import day, replay
+from stocker_pipeline.commands.universe import universe_app
 from stocker_pipeline.domain.errors import InputRefused, StockerError
 
 if TYPE_CHECKING:
@@ -36,7 +44,25 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(ingest)
+app.command()(day)
+app.command()(replay)
+for asked in (
+    paper_book.status,
+    paper_book.ticket,
+    paper_book.explain,
+    paper_book.positions,
+    paper_book.orders,
+    paper_book.fills,
+    operate.reconcile,
+    operate.confirm,
+    doctor,
+):
+    app.command()(asked)
 app.add_typer(bars_app, name="bars")
+app.add_typer(universe_app, name="universe")
+app.add_typer(cash_app, name="cash")
+app.add_typer(override_app, name="override")
+app.add_typer(db_app, name="db")
 
 Capital = Annotated[float | None, typer.Option(help="Cash at the first session, dollars.")]
 Assignments = Annotated[
@@ -87,7 +113,7 @@ def simulate(
     )
     record = record_of(result.portfolio, result.tables, result.bars, result.actions)
     metrics = performance_metrics(record)
-    written = write_simulation(result.tables, metrics_values(metrics), out_dir)
+    written = write_simulation(result.tables, metrics, out_dir)
     if as_json:
         print_json({"metrics": metrics_values(metrics), "written": [str(p) for p in written]})
     else:

@@ -9,6 +9,7 @@ from stocker_pipeline.orchestration.resources import (
     LakeResource,
     MarketDataResource,
     OverridesResource,
+    VenueResource,
 )
 from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.settings import Settings
@@ -32,6 +33,7 @@ def build_definitions(
             files_path=str(chosen.files_path) if chosen.files_path else None,
         ),
         "overrides": OverridesResource(),
+        "venue": VenueResource(),
     } | dict(overrides or {})
     loaded = dg.load_from_defs_folder(path_within_project=PROJECT_ROOT / "stocker_pipeline")
     return dg.Definitions.merge(

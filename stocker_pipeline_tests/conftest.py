@@ -23,11 +23,17 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture
-def stocker(monkeypatch, capsys, tmp_path):
+def home(monkeypatch, tmp_path) -> Path:
+    """A state directory of the test's own, in place of the project's."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("STOCKER_HOME", str(path))
+    return path
+
+
+@pytest.fixture
+def stocker(monkeypatch, capsys, home):
     """Run the command in this process; returns exit code, standard output and error."""
     from stocker_pipeline import cli
-
-    monkeypatch.setenv("STOCKER_HOME", str(tmp_path / "home"))
 
     def command(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["stocker", *map(str, arguments)])

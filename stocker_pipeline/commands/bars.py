@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocker_pipeline.commands.author import Author, author_of
 from stocker_pipeline.commands.output import (
     AsJson,
     From,
@@ -42,9 +43,6 @@ Symbols = Annotated[
 ]
 SessionDay = Annotated[str, typer.Argument(metavar="SESSION", help="The bar's date, YYYY-MM-DD.")]
 Reason = Annotated[str, typer.Option(help="Why, in words; it is kept with the bar.")]
-Author = Annotated[
-    str | None, typer.Option(help="Who decides; the name you are logged in with if left out.")
-]
 Number = Annotated[float | None, typer.Option()]
 
 
@@ -275,7 +273,7 @@ def _decide(
     from stocker_pipeline.stages.review import decide
 
     lake, day = _lake(), parsed_date(session, where="SESSION")
-    by = _user() if author is None else author
+    by = author_of(author)
     decided = decide(lake, symbol, day, kind, author=by, reason=reason, replacement=replacement)
     # The same verdict again is not stored: tell the one that stands.
     (verdict,) = lake.read(VERDICTS, symbols=[symbol], first=day, last=day).to_pylist()
@@ -284,21 +282,6 @@ def _decide(
         print_json({"verdict": verdict, "open": still_open})
     else:
         print_verdict(verdict, still_open)
-
-
-def _user() -> str:
-    """The name that the operating system knows the caller by."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:
-        raise InputRefused(
-            "the name of who decides",
-            "none: the operating system does not know it",
-            where="--author",
-            remedy="Give --author.",
-        ) from error
 
 
 def _lake() -> "Lake":

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,41 @@ def parsed_day(text: str | None, where: str) -> date | None:
     from stocker_pipeline.domain.session import parsed_date
 
     return None if text is None else parsed_date(text, where=where)
+
+
+def required_day(text: str, where: str) -> date:
+    """The date of an option that must be given.
+
+    Raises:
+        InputRefused: It is no date as YYYY-MM-DD.
+    """
+    from stocker_pipeline.domain.session import parsed_date
+
+    return parsed_date(text, where=where)
+
+
+def dollars_e4(text: str, where: str, *, least: int | None = None) -> int:
+    """Dollars as 1/10,000 dollar, exactly as they are written.
+
+    Args:
+        least: The smallest amount that is taken; None = any.
+
+    Raises:
+        InputRefused: It is no number, has more than four decimals, or is below ``least``.
+    """
+    bound = "" if least is None else f", {least} or more"
+    try:
+        amount = Decimal(text.replace(",", "")) * 10_000
+        if amount.is_finite() and amount == int(amount) and (least is None or amount >= least):
+            return int(amount)
+    except ArithmeticError:
+        pass
+    raise InputRefused(
+        f"dollars with at most four decimals{bound}",
+        repr(text),
+        where=where,
+        remedy="Write it like 2500 or 12.34.",
+    )
 
 
 def parsed_range(first: str | None, last: str | None) -> tuple[date | None, date | None]:
@@ -124,6 +160,26 @@ def number_text(value: float | None, decimals: int = 2) -> str:
 def instant_text(value: datetime | None) -> str:
     """An instant to the second, in UTC; a dash where there is none."""
     return _EMPTY if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def new_york_text(value: datetime) -> str:
+    """An instant to the second, as clocks in New York show it."""
+    from stocker_pipeline.domain.session import NEW_YORK
+
+    return f"{value.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def shown_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as a person reads them: numbers rounded, instants in New York, yes and no."""
+
+    def text(value: Any) -> Any:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, float):
+            return number_text(value, 2)
+        return new_york_text(value) if isinstance(value, datetime) else value
+
+    return [{name.replace("_", " "): text(value) for name, value in row.items()} for row in rows]
 
 
 def print_table(

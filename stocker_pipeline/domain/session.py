@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from time import sleep
 from typing import Literal, NoReturn, Protocol, Self
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from stocker_pipeline.domain.xnys import (
 
 NEW_YORK = ZoneInfo("America/New_York")
 _MARGIN = timedelta(days=20)
+_DAY = np.timedelta64(1, "D")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -87,7 +89,7 @@ class SessionCalendar:
         self.first = max(first - _MARGIN, EARLIEST)
         self.last = min(last + _MARGIN, LATEST)
         irregular = irregular_days(self.last)
-        days = np.arange(np.datetime64(self.first), np.datetime64(self.last) + 1)
+        days = np.arange(np.datetime64(self.first), np.datetime64(self.last) + _DAY)
         self._is_open = np.is_busday(days, holidays=irregular.closed)
         self._days = days[self._is_open]
         self._days.flags.writeable = False
@@ -177,7 +179,7 @@ class SessionCalendar:
         """Weekdays from ``first`` to ``last`` on which the exchange does not trade."""
         self._covered(first)
         self._covered(last)
-        days = np.arange(np.datetime64(first), np.datetime64(last) + 1)
+        days = np.arange(np.datetime64(first), np.datetime64(last) + _DAY)
         closed: list[date] = np.setdiff1d(days[np.is_busday(days)], self._days).tolist()
         return closed
 
@@ -240,6 +242,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The instant now, with time zone UTC."""
 
+    def wait(self, by: timedelta) -> None:
+        """Let time pass."""
+
 
 class SystemClock:
     """Wall time. The only place in the project that reads it."""
@@ -247,6 +252,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The machine's instant."""
         return datetime.now(UTC)
+
+    def wait(self, by: timedelta) -> None:
+        """Sleep."""
+        sleep(by.total_seconds())
 
 
 class FixedClock:
@@ -264,3 +273,7 @@ class FixedClock:
         if by < timedelta(0):
             raise ValueError(f"wanted a step forward or none; received {by}")
         self._at += by
+
+    def wait(self, by: timedelta) -> None:
+        """Move forward; nobody sleeps."""
+        self.advance(by)

@@ -55,7 +55,7 @@ def reckoned(last: date) -> IrregularDays:
     from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
 
     calendar = XNYSExchangeCalendar(start=str(EARLIEST), end=str(last))
-    days = np.arange(np.datetime64(EARLIEST), np.datetime64(last) + 1)
+    days = np.arange(np.datetime64(EARLIEST), np.datetime64(last) + np.timedelta64(1, "D"))
     closed = np.setdiff1d(days[np.is_busday(days)], calendar.sessions.values.astype("M8[D]"))
     closes = calendar.closes.dt.tz_convert("America/New_York")
     early = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from stocker_pipeline.domain.bars import ACTIONS_SCHEMA, BARS_SCHEMA
-from stocker_pipeline.engine.tables import SCHEMAS
+from stocker_pipeline.engine.tables import MONEY, SCHEMAS
 from stocker_pipeline.quality.findings import FINDINGS_SCHEMA
 
 _INSTANT = pa.timestamp("us", "UTC")
@@ -229,6 +229,32 @@ CORPORATE_ACTION_ENTRIES = _of_portfolio("corporate_action_entries", "symbol")
 POSITIONS = _of_portfolio("positions", "symbol")
 SNAPSHOTS = _of_portfolio("snapshots")
 
+PARITY = Dataset(
+    "parity",
+    pa.schema(
+        [
+            ("portfolio", pa.string()),
+            ("session", pa.date32()),
+            *[
+                pa.field(name, MONEY)
+                for name in (
+                    "nav",
+                    "backtest_nav",
+                    "gap",
+                    "gap_data",
+                    "gap_timing",
+                    "gap_price",
+                    "gap_overrides",
+                    "gap_missed_trades",
+                    "gap_rounding",
+                )
+            ],
+        ]
+    ),
+    ("portfolio", "session"),
+)
+"""A paper book beside the backtest of its own sessions; the parts of a gap sum to it."""
+
 BOOK_DATASETS = (
     TARGETS,
     DECISIONS,
@@ -251,4 +277,5 @@ DATASETS = (
     BREADTH,
     SIGNALS,
     *BOOK_DATASETS,
+    PARITY,
 )

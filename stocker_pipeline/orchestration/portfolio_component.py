@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.lean_imports import spare_pandas_and_scipy
+from stocker_pipeline.orchestration.paper_component import paper_definitions
 from stocker_pipeline.orchestration.partitions import (
     contiguous_range,
     session_calendar,
@@ -66,6 +68,8 @@ class PortfolioComponent(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Two steps: signals, and the book."""
+        if self.portfolio.mode == "paper":
+            return paper_definitions(self.name, self.portfolio)
         return portfolio_definitions(self.name, self.portfolio)
 
 
@@ -86,6 +90,7 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
 
     def started(lake: Lake, overrides: OverridesResource, keys: list[str]) -> tuple[Any, ...]:
         """The checked portfolio, the range of the run and the book it starts from."""
+        spare_pandas_and_scipy()  # only now: strategies and other assets are loaded
         effective = overrides.applied_to(portfolio, name)
         start, end = contiguous_range(keys, calendar, where=f"portfolio {name}")
         opening: Opening = opening_of(lake, name, calendar, start, restart=overrides.restart)

@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 from stocker_pipeline.analytics.benchmarks import benchmark_navs
 from stocker_pipeline.analytics.pictures import equity_picture
+from stocker_pipeline.analytics.record import days_of
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import SNAPSHOTS
 from stocker_pipeline.orchestration.resources import OverridesResource
 from stocker_pipeline.stages.forecast import Forecasted
-from stocker_pipeline.stages.market import current_bars
+from stocker_pipeline.stages.market import current_bars, members_on
 from stocker_pipeline.stages.trade import Traded
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -54,6 +55,12 @@ def book_metadata(
         }
         for asset, table in _TABLES.items()
     }
+    if result.outages:
+        found["orders"] = {
+            **found["orders"],
+            "data_outages": len(result.outages),
+            "data_outage_last": result.outages[-1].reason,
+        }
     found["portfolio_snapshot"] = {
         **found["portfolio_snapshot"],
         **_summary(result, lake, name, portfolio),
@@ -78,6 +85,7 @@ def _summary(result: Traded, lake: Lake, name: str, portfolio: Portfolio) -> Map
         bars,
         actions,
         universe=portfolio.universe,
+        member=members_on(portfolio, bars, days_of(book)),
         price_basis=portfolio.parameters.price_basis,
     )
     picture = equity_picture(book, navs)

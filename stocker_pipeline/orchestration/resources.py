@@ -9,6 +9,7 @@ from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.gateways.market_data.choice import Access, Sources, chosen_sources
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.settings import Settings
+from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -30,18 +31,27 @@ class MarketDataResource(dg.ConfigurableResource[Sources]):
         reference: A second source to compare with; null = none.
         files_path: Folder or file of the provider ``files``.
         symbols: Only these; empty = all that the provider lists, or that the portfolios name.
+        accept_withdrawals: Believe a source that takes back any number of bars and actions.
     """
 
     providers: list[str]
     reference: str | None = None
     files_path: str | None = None
     symbols: list[str] = []
+    accept_withdrawals: bool = False
 
     def create_resource(self, context: dg.InitResourceContext) -> Sources:
         """Hand the asset plain providers."""
         path = Path(self.files_path) if self.files_path else None
         access = Access.of(Settings(), files_path=path)
-        return chosen_sources(self.providers, self.reference, access, SystemClock(), self.symbols)
+        return chosen_sources(
+            self.providers,
+            self.reference,
+            access,
+            SystemClock(),
+            self.symbols,
+            accept_withdrawals=self.accept_withdrawals,
+        )
 
 
 class OverridesResource(dg.ConfigurableResource):
@@ -71,3 +81,15 @@ class OverridesResource(dg.ConfigurableResource):
         if self.initial_capital is not None:
             given["initial_capital"] = self.initial_capital
         return given
+
+
+class VenueResource(dg.ConfigurableResource[Venue]):
+    """Where paper portfolios are traded: the ledger and the simulated broker of the environment.
+
+    Nothing of it can be configured in a run: a run that could choose its ledger could double a day.
+    """
+
+    def create_resource(self, context: dg.InitResourceContext) -> Venue:
+        """From the settings."""
+        settings = Settings()
+        return Venue(settings.env, settings.ledger, settings.accounts)

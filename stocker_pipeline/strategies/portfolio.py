@@ -5,7 +5,7 @@ key by key, what the chosen strategy's parameters do not allow.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -34,6 +34,11 @@ class Portfolio(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, serialize_by_alias=True)
 
+    mode: Literal["backtest", "paper"] = Field(
+        "backtest",
+        description="Where the book lives: backtest = the lake, replaced by every run; paper = the "
+        "ledger and the simulated broker, day by day.",
+    )
     strategy: str = Field(description="Name of a registered strategy.")
     membership: Universe = Field(
         alias="universe",

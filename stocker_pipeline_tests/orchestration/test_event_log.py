@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ def _canonical(answer: Any, home: str) -> Any:
     if isinstance(answer, Mapping):
         spelled = {str(k): _canonical(v, home) for k, v in answer.items()}
         return {k: spelled[k] for k in sorted(spelled)}
-    if isinstance(answer, set | frozenset):
+    if isinstance(answer, Set):  # or the keys of a mapping, which PostgreSQL gives in any order
         return sorted(_canonical(item, home) for item in answer)
     if isinstance(answer, Sequence) and type(answer) in (list, tuple, dg.EventRecordsResult):
         return [_canonical(item, home) for item in answer]

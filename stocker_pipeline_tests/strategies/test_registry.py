@@ -126,11 +126,12 @@ def test_weights_alone_are_the_weights_of_the_forecast(portfolio, gaps):
 def test_weights_come_in_parts_that_follow_each_other_whoever_makes_them(monkeypatch):
     """Three sessions at a time, by a thread and without one: the same bits."""
     monkeypatch.setattr(trend, "_CELLS_OF_A_PART", 3 * len(UNIVERSE))
+    monkeypatch.setattr(trend, "_CELLS_FOR_A_THREAD", 1)
     rule = portfolio_of("trend_literal").rule()
     past = history(world(gaps=False), FIRST, ROWS - 1)
     wanted = rule.forecast_range(past).weights[FIRST:]
-    for cores in (1, 2):
-        monkeypatch.setattr(ahead, "_cores", lambda cores=cores: cores)
+    for free in (True, False):
+        monkeypatch.setattr(ahead, "_core_is_free", lambda free=free: free)
         parts = list(rule.weights_in_parts(past))
         assert [len(part) for part in parts] == [3] * (len(wanted) // 3) + [len(wanted) % 3]
         assert np.array_equal(np.concatenate(parts), wanted, equal_nan=True)

@@ -127,7 +127,7 @@ def test_changes_that_contradict_what_is_listed_are_refused(changes, message):
 
 
 def test_a_key_in_the_wrong_place_is_named_with_the_keys_of_that_place():
-    with pytest.raises(ConfigurationRefused, match="wanted filter: one of mode, strategy, universe"):
+    with pytest.raises(ConfigurationRefused, match="filter: one of mode, strategy, universe"):
         with_universe(["SPY"], filter={"price_min_usd": 5})
 
 

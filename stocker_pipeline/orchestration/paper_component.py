@@ -1,0 +1,241 @@
+"""A paper portfolio as a group of assets: the day's stages, chosen by what a run selects.
+
+``targets`` and ``orders`` are the open stage, ``fills`` alone collects, ``portfolio_snapshot`` is
+the close stage; all four of a past session are its whole day. Stays out: what the stages do.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from stocker_pipeline.domain.session import SystemClock
+from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.fills_sensor import fills_sensor
+from stocker_pipeline.orchestration.paper_metadata import (
+    parity_metadata,
+    session_metadata,
+    tomorrow_metadata,
+)
+from stocker_pipeline.orchestration.partitions import (
+    contiguous_range,
+    session_calendar,
+    session_partitions,
+)
+from stocker_pipeline.orchestration.portfolio_metadata import signals_metadata
+from stocker_pipeline.orchestration.schedules import Tick, each_session, session_schedule
+from stocker_pipeline.settings import Environment, Settings
+from stocker_pipeline.stages.books import Opening
+from stocker_pipeline.stages.day import StageReport
+from stocker_pipeline.stages.forecast import forecast
+from stocker_pipeline.stages.parity import compare
+from stocker_pipeline.stages.trading import Stage, Venue, run_stages
+from stocker_pipeline.strategies.portfolio import Portfolio
+
+PAPER_ASSETS = {
+    "targets": "Weights before the open, each factor beside it; stored in the ledger.",
+    "orders": "Whole-share orders decided before the open and sent once, with the reason of each.",
+    "fills": "Executions as the broker reported them, each booked once.",
+    "portfolio_snapshot": "The book at the close, settled and reconciled with the broker.",
+}
+_STAGE_OF = {
+    "targets": Stage.OPEN,
+    "orders": Stage.OPEN,
+    "fills": Stage.FILLS,
+    "portfolio_snapshot": Stage.CLOSE,
+}
+_PARITY = (
+    "The book beside its backtest twin on the bars known now; a gap is split into data, timing, "
+    "price, overrides, missed trades and rounding."
+)
+_RETRIES = 16
+_RETRY_SECONDS = 300
+"""Sixteen times five minutes: from 08:00 to the end of the window at 09:20."""
+
+
+class StageWaits(Exception):
+    """A stage of the day could not go on yet; the run may be repeated."""
+
+    def __init__(self, report: StageReport) -> None:
+        super().__init__(
+            f"{report.stage} stage of {report.session} waits ({report.waits}): {report.reason}"
+        )
+
+
+def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
+    """Assets, jobs and schedules of one paper portfolio over the sessions of the exchange."""
+    first, today = Settings().first_session, SystemClock().now().date()
+    calendar, partitions = session_calendar(first, today), session_partitions(first, today)
+
+    @dg.multi_asset(
+        name=f"{name}__signals",
+        specs=[_spec(name, "signals", ["raw_bars", "corporate_actions"], _thinks(portfolio))],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def signals(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        venue: dg.ResourceParam[Venue],
+    ) -> dg.MaterializeResult[Any]:
+        keys = list(context.partition_keys)
+        start, end = contiguous_range(keys, calendar, where=f"portfolio {name}")
+        with venue.ledger() as ledger:
+            book = ledger.read(lambda r: r.portfolio(name))
+        opening = Opening(book.book_start if book else start, None, start)
+        # Before the open there is no bar of the session itself.
+        result = forecast(
+            lake, name, portfolio, opening, start, end, bars_through=calendar.previous_session(end)
+        )
+        context.add_asset_metadata(signals_metadata(result), partition_key=end.isoformat())
+        return dg.MaterializeResult()
+
+    before = dict(zip(PAPER_ASSETS, ["signals", *PAPER_ASSETS], strict=False))
+
+    @dg.multi_asset(
+        name=f"{name}__book",
+        specs=[
+            _spec(name, asset, [[name, before[asset]]], text, skippable=True)
+            for asset, text in PAPER_ASSETS.items()
+        ],
+        can_subset=True,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        description=portfolio.description or f"The paper book of {name}.",
+        pool=f"book_{name}",
+    )
+    def book(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        venue: dg.ResourceParam[Venue],
+    ) -> Any:
+        chosen = [a for a in PAPER_ASSETS if dg.AssetKey([name, a]) in context.selected_asset_keys]
+        start, end = contiguous_range(
+            list(context.partition_keys), calendar, where=f"portfolio {name}"
+        )
+        sessions = calendar.sessions(start, end).tolist()
+        reports = list(_run(venue, name, portfolio, lake, sessions, chosen))
+        metadata = session_metadata(venue, name, [report.session for report in reports])
+        for asset in chosen:
+            for session, found in metadata[asset].items():
+                context.add_asset_metadata(found, [name, asset], session.isoformat())
+            if asset == "portfolio_snapshot" and start == end:
+                found = tomorrow_metadata(venue, name, portfolio, lake, end)
+                context.add_asset_metadata(found, [name, asset], end.isoformat())
+            yield dg.MaterializeResult(asset_key=[name, asset])
+
+    @dg.multi_asset(
+        name=f"{name}__parity",
+        specs=[_spec(name, "parity", [[name, "portfolio_snapshot"]], _PARITY)],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def parity(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        venue: dg.ResourceParam[Venue],
+    ) -> dg.MaterializeResult[Any]:
+        with venue.ledger() as ledger:
+            found = compare(ledger, lake, name, portfolio)
+        last = list(context.partition_keys)[-1]
+        context.add_asset_metadata(parity_metadata(found), partition_key=last)
+        return dg.MaterializeResult()
+
+    return dg.Definitions(
+        assets=[signals, book, parity], sensors=[fills_sensor(name)], **_day_of(name)
+    )
+
+
+def _run(
+    venue: Venue,
+    name: str,
+    portfolio: Portfolio,
+    lake: Lake,
+    sessions: Sequence[Any],
+    chosen: Sequence[str],
+) -> Any:
+    """Reports of the sessions; a stage that waits asks for a retry.
+
+    Raises:
+        RetryRequested: A stage waits.
+    """
+    for report in run_stages(
+        venue, name, portfolio, lake, sessions, {_STAGE_OF[asset] for asset in chosen}
+    ):
+        if report.waits:
+            raise dg.RetryRequested(_RETRIES, _RETRY_SECONDS) from StageWaits(report)
+        yield report
+
+
+def _day_of(name: str) -> Mapping[str, Any]:
+    """The open and the close stage as jobs, and their schedules."""
+    opening = dg.define_asset_job(
+        f"{name}__open_session",
+        selection=[dg.AssetKey([name, asset]) for asset in ("signals", "targets", "orders")],
+        description="Signals, targets and orders of a session, before its open.",
+    )
+    closing = dg.define_asset_job(
+        f"{name}__close_session",
+        selection=[
+            dg.AssetKey(key)
+            for key in (
+                ["raw_bars"],
+                ["corporate_actions"],
+                [name, "fills"],
+                [name, "portfolio_snapshot"],
+                [name, "parity"],
+            )
+        ],
+        description="Bars, fills and the settled book of a session, after its close.",
+    )
+    environments: tuple[Environment, ...] = ("paper", "live")
+    return {
+        "jobs": [opening, closing],
+        "schedules": [
+            session_schedule(
+                f"{name}__open_session",
+                job=opening,
+                cron="0 8 * * *",
+                environments=environments,
+                decide=each_session,
+                description="08:00 of each session: decide and send before the window closes.",
+            ),
+            session_schedule(
+                f"{name}__close_session",
+                job=closing,
+                cron="30 14,17 * * *",
+                environments=environments,
+                decide=at_the_close,
+                description="17:30 of each session, 14:30 on a half day: collect and settle.",
+            ),
+        ],
+    }
+
+
+def at_the_close(tick: Tick) -> tuple[Any, ...] | str:
+    """The tick's own date, at the hour that belongs to its close."""
+    sessions = each_session(tick)
+    if isinstance(sessions, str):
+        return sessions
+    afternoon = "14:30" if tick.calendar.is_half_day(tick.day) else "17:30"
+    due = f"{tick.scheduled_in_new_york:%H:%M}"
+    if due != afternoon:
+        return f"{tick.day} is settled at {afternoon}; this is the tick of {due}"
+    return sessions
+
+
+def _thinks(portfolio: Portfolio) -> str:
+    return f"What {portfolio.strategy} thinks before the open, from bars up to the session before."
+
+
+def _spec(
+    name: str, asset: str, deps: list[Any], description: str, *, skippable: bool = False
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        [name, asset],
+        deps=deps,
+        description=description,
+        group_name=name,
+        kinds={"python", "sql" if skippable else "deltalake"},
+        skippable=skippable,
+    )
