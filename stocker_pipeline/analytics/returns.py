@@ -118,7 +118,7 @@ def monthly_returns(sessions: np.ndarray, returns: np.ndarray) -> MonthlyReturns
     if not len(sessions):
         return MonthlyReturns(np.empty(0, "datetime64[M]"), np.empty(0), np.empty(0, bool))
     of_session = sessions.astype("datetime64[M]")
-    months = np.arange(of_session[0], of_session[-1] + 1)
+    months = np.arange(of_session[0], of_session[-1] + np.timedelta64(1, "M"))
     starts = np.searchsorted(of_session, months)
     ends = np.searchsorted(of_session, months, side="right")
     index = wealth_index(returns)

@@ -111,7 +111,12 @@ def _print_status(found: Mapping[str, Any]) -> None:
         print_table(title, shown_rows(found[key]))
     if found["breaks"] or found["suspense"]:
         say(f"what to do: stocker reconcile {found['portfolio']} --explain")
-    print_table("next, in New York", shown_rows(found["next"]))
+    if found["environment"] == "dev":
+        name = found["portfolio"]
+        say(f"next session  {found['next'][-1]['session']}: time stands still in dev until it is")
+        say(f"  run: stocker day {name} --session {found['next'][-1]['session']}")
+    else:
+        print_table("next, in New York", shown_rows(found["next"]))
 
 
 def ticket(

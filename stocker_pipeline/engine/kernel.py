@@ -5,6 +5,8 @@ changes another symbol's decision of the same session (all decide on the previou
 deciding and filling are one pass over the symbols that may trade.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numba import njit
 
@@ -24,13 +26,13 @@ from stocker_pipeline.engine.log import Log, empty_log, with_space
 from stocker_pipeline.engine.market import Market, apply_actions, history_start
 from stocker_pipeline.engine.marking import (
     EXACT_LIMIT,
+    age_marks,
     exact_values_at,
     keep_positions,
     mark_positions,
-    values_at,
 )
-from stocker_pipeline.engine.plan import Plan, choose_symbols, empty_plan, plan_orders
-from stocker_pipeline.engine.rebalance import order_for
+from stocker_pipeline.engine.plan import Plan, choose_symbols, empty_plan, plan_orders, references
+from stocker_pipeline.engine.rebalance import order_for, restrained
 from stocker_pipeline.engine.record import (
     BREAKER_FACTOR,
     GROSS_FACTOR,
@@ -75,18 +77,20 @@ def size_session(
 ) -> None:
     """E10–E13: today's targets from the strategy's weights; each factor is recorded."""
     target, factors = record.target[at], record.factors[row]
-    for j in range(target.shape[0]):
-        target[j] = 0.0 if np.isnan(weights[j]) else weights[j]
     factors[SIGMA] = np.nan
     if not np.isnan(rules.target_vol):
+        for j in range(target.shape[0]):
+            target[j] = 0.0 if np.isnan(weights[j]) else weights[j]
         factors[SIGMA] = portfolio_volatility(
             target, market.returns, t, start, rules.window, rules.portfolio_lambda
         )
     factors[LEVERAGE] = leverage_factor(factors[SIGMA], rules)
-    gross = cap_singles(target, factors[LEVERAGE], rules.single_cap, record.single_capped[at])
+    gross = cap_singles(weights, factors[LEVERAGE], rules.single_cap, target)
     if detail:
         for j in range(target.shape[0]):
             record.x_single[at, j] = target[j]
+            scaled = 0.0 if np.isnan(weights[j]) else factors[LEVERAGE] * weights[j]
+            record.single_capped[at, j] = target[j] != scaled
     factors[GROSS_FACTOR] = gross_factor(gross, rules.gross_cap)
     tripped = breaker_trips(book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules)
     book.totals[TRIPPED] = 1 if tripped else 0
@@ -157,10 +161,12 @@ def trade_session(
     rules: Rules,
     book: Book,
     plan: Plan,
+    reference: np.ndarray,
     t: int,
     fills: Log,
     orders: Log,
     detail: bool,
+    restraint: int,
     desired_row: np.ndarray,
     decision: np.ndarray,
 ) -> None:
@@ -176,10 +182,10 @@ def trade_session(
                 decision[j] = code
                 desired_row[j] = held
                 continue
-        reference = plan.reference[j]
         desired = 0 if leaving else np.int64(plan.wanted[j])
-        quantity, code = order_for(desired, held, reference, rules)
+        quantity, code = order_for(desired, held, reference[j], rules)
         code = 26 if leaving and quantity != 0 else code
+        quantity, code = restrained(quantity, code, held, restraint)
         decision[j] = code
         desired_row[j] = desired
         if quantity == 0:
@@ -187,7 +193,7 @@ def trade_session(
         filled = execute(market, rules, book, t, j, quantity, fills)
         plan.shares[j] = book.quantity[j]
         if detail:
-            write_order(orders, t, j, quantity, desired, held, filled, code, reference)
+            write_order(orders, t, j, quantity, desired, held, filled, code, reference[j])
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
@@ -203,8 +209,9 @@ def close_session(
     detail: bool,
 ) -> int:
     """E27–E28: mark the book, book the flow, write the snapshot; returns a status."""
-    mark_positions(market, book, t)
-    size, gross_size = values_at(book.mark, plan.shares)
+    size, gross_size, gaps = mark_positions(market.close[t], book.mark, plan.shares)
+    if gaps > 0 or plan.aged[0]:
+        plan.aged[0] = age_marks(market.close[t], book.mark_age)
     net, gross = np.int64(size), np.int64(gross_size)
     if not gross_size + abs(float(book.totals[CASH])) < _NAV_LIMIT:
         return STATUS_TOO_MUCH_MONEY
@@ -242,10 +249,11 @@ def has_room(
     )
 
 
-@njit(cache=True, error_model="numpy", **NO_COUNTING)
+@njit(cache=True, error_model="numpy", nogil=True, **NO_COUNTING)
 def _advance(
     market: Market,
     weights: np.ndarray,
+    begin: int,
     rules: Rules,
     book: Book,
     plan: Plan,
@@ -253,13 +261,17 @@ def _advance(
     last: int,
     row: int,
     flows: np.ndarray,
+    restraint: np.ndarray,
     detail: bool,
     record: Record,
     fills: Log,
     orders: Log,
     entries: Log,
 ) -> tuple[int, int]:
-    """Sessions from row ``first`` on, until one does not end well; returns its status and row."""
+    """Sessions from row ``first`` on, until one does not end well; returns its status and row.
+
+    The first row of ``weights`` is that of session ``begin``.
+    """
     symbols = market.close.shape[1]
     start = history_start(market, first)
     for t in range(first, last + 1):
@@ -274,20 +286,23 @@ def _advance(
                 plan.shares[j] = book.quantity[j]
         if market.member.shape[0] > 1:
             start = history_start(market, t)
-        size_session(market, weights[t], rules, book, t, start, record, row, at, detail)
+        size_session(market, weights[t - begin], rules, book, t, start, record, row, at, detail)
         nav = book.totals[NAV] / 1e4
-        if not plan_orders(market, weights[t], record.target[at], nav, plan, t):
+        reference = references(market, plan, t)
+        if not plan_orders(weights[t - begin], record.target[at], nav, reference, plan):
             return STATUS_TOO_MANY_SHARES, t
         trade_session(
             market,
-            weights[t],
+            weights[t - begin],
             rules,
             book,
             plan,
+            reference,
             t,
             fills,
             orders,
             detail,
+            restraint[t],
             record.desired[at],
             record.decision[at],
         )
@@ -295,17 +310,18 @@ def _advance(
         if status != STATUS_FINE:
             return status, t
         row += 1
-    return STATUS_FINE, last
+    return STATUS_FINE, last + 1
 
 
 def run_sessions(
     market: Market,
-    weights: np.ndarray,
+    weights: Iterable[np.ndarray],
     rules: Rules,
     book: Book,
     first: int,
     last: int,
     flows: np.ndarray,
+    restraint: np.ndarray,
     detail: bool,
 ) -> tuple[Book, Record, Log, Log, Log, int, int]:
     """Run sessions ``first`` … ``last`` (rows of ``market``, both included).
@@ -313,9 +329,10 @@ def run_sessions(
     Memory is made here, in front of the compiled loop, which stops and asks when it runs short.
 
     Args:
-        weights: The strategy's signed weights of every row, NaN = no signal, made from bars
-            before that row.
+        weights: The strategy's signed weights of those rows, NaN = no signal, made from bars
+            before each row, in any number of parts that follow each other.
         flows: Deposits and withdrawals at the close of each row (1/10,000 dollar).
+        restraint: The ``Restraint`` of each row, int8.
 
     Returns:
         The closing book, the record, fills, orders, corporate-action entries, status and the row
@@ -327,28 +344,33 @@ def run_sessions(
     fills, entries = empty_log(room, 6), empty_log(64, 6)
     orders = empty_log(room if detail else 1, 7)
     plan = empty_plan(symbols, book.quantity)
-    t = first
-    while True:
-        events = int(market.event_start[t + 1] - market.event_start[t])
-        if book.free[1] < symbols:
-            book = with_room(book, symbols)
-        fills, entries = with_space(fills, symbols), with_space(entries, events)
-        orders = with_space(orders, symbols) if detail else orders
-        status, t = _advance(
-            market,
-            weights,
-            rules,
-            book,
-            plan,
-            t,
-            last,
-            t - first,
-            flows,
-            detail,
-            record,
-            fills,
-            orders,
-            entries,
-        )
-        if status != _STATUS_NO_ROOM:
-            return book, record, fills, orders, entries, status, t
+    t, status = first, STATUS_FINE
+    for part in weights:
+        begin, end = t, t + len(part) - 1
+        while t <= end and status in (STATUS_FINE, _STATUS_NO_ROOM):
+            events = int(market.event_start[t + 1] - market.event_start[t])
+            if book.free[1] < symbols:
+                book = with_room(book, symbols)
+            fills, entries = with_space(fills, symbols), with_space(entries, events)
+            orders = with_space(orders, symbols) if detail else orders
+            status, t = _advance(
+                market,
+                part,
+                begin,
+                rules,
+                book,
+                plan,
+                t,
+                end,
+                t - first,
+                flows,
+                restraint,
+                detail,
+                record,
+                fills,
+                orders,
+                entries,
+            )
+        if status != STATUS_FINE:
+            break
+    return book, record, fills, orders, entries, status, t

@@ -5,42 +5,43 @@ from numba import njit
 
 from stocker_pipeline.engine.book import Book
 from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
-from stocker_pipeline.engine.market import Market
 
 EXACT_LIMIT = 2.0**53
 """Below it every integer is a float64, so a sum of integers that stays below it is exact."""
 
 
-@njit(cache=True, error_model="numpy", **INLINE)
-def mark_positions(market: Market, book: Book, t: int) -> None:
-    """The close is the mark; without a bar the last one stays and grows older."""
-    gaps, older = 0, 0
-    for j in range(book.mark.shape[0]):
-        close = market.close[t, j]
-        book.mark[j] = book.mark[j] if np.isnan(close) else close
-        gaps += 1 if np.isnan(close) else 0
-    for j in range(book.mark.shape[0]):
-        older |= book.mark_age[j]
-    if gaps == 0 and older == 0:
-        return
-    for j in range(book.mark.shape[0]):
-        book.mark_age[j] = book.mark_age[j] + 1 if np.isnan(market.close[t, j]) else 0
-
-
 @njit(cache=True, error_model="numpy", fastmath={"reassoc"}, **NO_COUNTING)
-def values_at(mark: np.ndarray, shares: np.ndarray) -> tuple[float, float]:
-    """Net and gross value of whole shares at whole marks (1/10,000 dollar), as floats.
+def mark_positions(
+    close: np.ndarray, mark: np.ndarray, shares: np.ndarray
+) -> tuple[float, float, int]:
+    """The close is the mark; without a bar the last one stays.
 
-    Every term is a whole number. Where the gross value is below ``EXACT_LIMIT``, so is each term
-    and each partial sum, in any order: both results are exact integers.
+    Every term of the sums is a whole number (1/10,000 dollar). Where the gross value is below
+    ``EXACT_LIMIT``, so is each term and each partial sum, in any order: both are exact integers.
+
+    Returns:
+        Net and gross value of the whole shares at the new marks, and how many had no bar.
     """
-    net, gross = 0.0, 0.0
+    net, gross, gaps = 0.0, 0.0, 0
     for j in range(mark.shape[0]):
-        held = shares[j]
-        value = held * np.rint(mark[j] * 1e4) if held != 0.0 else 0.0
+        newest = mark[j] if np.isnan(close[j]) else close[j]
+        gaps += 1 if np.isnan(close[j]) else 0
+        mark[j] = newest
+        value = shares[j] * np.rint(newest * 1e4) if shares[j] != 0.0 else 0.0
         net += value
         gross += abs(value)
-    return net, gross
+    return net, gross, gaps
+
+
+@njit(cache=True, error_model="numpy", **INLINE)
+def age_marks(close: np.ndarray, mark_age: np.ndarray) -> bool:
+    """Count the sessions since each mark's bar; returns whether there are any."""
+    older = 0
+    for j in range(mark_age.shape[0]):
+        age = mark_age[j] + 1 if np.isnan(close[j]) else 0
+        mark_age[j] = age
+        older |= age
+    return older != 0
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)

@@ -9,10 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from stocker_pipeline.engine.compiling import INLINE
+from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
 from stocker_pipeline.engine.market import Market
 from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares
 from stocker_pipeline.engine.rules import Rules
+
+_NOTHING = 5e-324
+"""The smallest float above zero: what no change is worth less than, but none at all."""
 
 
 class Plan(NamedTuple):
@@ -20,19 +23,22 @@ class Plan(NamedTuple):
 
     Attributes:
         split: Product of the session's splits, 1.0 = none.
-        reference: Previous close in today's share basis, dollars (E17).
+        reference: Previous closes in today's share basis, dollars (E17), where they are not the
+            bars themselves.
         wanted: Shares wanted as a whole float, NaN without a reference.
         shares: The book's quantities as floats; exact, for SHARES_LIMIT is below 2^53.
-        trades: Whether an order is possible: a change worth at least the smallest order.
+        change: What the change of the position is worth, dollars, NaN without a reference.
         chosen: The symbols to decide one by one, in the order of the columns.
+        aged: ``[1]``: whether a mark may be older than the session before.
     """
 
     split: np.ndarray
     reference: np.ndarray
     wanted: np.ndarray
     shares: np.ndarray
-    trades: np.ndarray
+    change: np.ndarray
     chosen: np.ndarray
+    aged: np.ndarray
 
 
 def empty_plan(symbols: int, quantity: np.ndarray) -> Plan:
@@ -42,32 +48,57 @@ def empty_plan(symbols: int, quantity: np.ndarray) -> Plan:
         np.empty(symbols),
         np.empty(symbols),
         quantity.astype(np.float64),
-        np.empty(symbols, np.bool_),
+        np.empty(symbols),
         np.empty(symbols, np.uintp),
+        np.ones(1, np.bool_),
     )
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
-def plan_orders(
-    market: Market, weights: np.ndarray, target: np.ndarray, nav: float, plan: Plan, t: int
-) -> bool:
-    """Fill ``reference`` and ``wanted``; False where a symbol with a signal wants too many."""
+def references(market: Market, plan: Plan, t: int) -> np.ndarray:
+    """Previous closes in today's share basis; the bars themselves where no split is to come."""
+    if t > 0 and market.event_start[t] == market.event_start[t + 1]:
+        return market.close[t - 1]
     if t == 0:
         plan.reference[:] = np.nan
-    else:
-        for j in range(target.shape[0]):
-            plan.reference[j] = market.close[t - 1, j]
+        return plan.reference
+    for j in range(plan.reference.shape[0]):
+        plan.reference[j] = market.close[t - 1, j]
     for e in range(market.event_start[t], market.event_start[t + 1]):
         j = market.event_symbol[e]
-        plan.reference[j] = market.close[t - 1, j] / plan.split[j] if t > 0 else np.nan
+        plan.reference[j] = market.close[t - 1, j] / plan.split[j]
+    return plan.reference
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _changes(
+    target: np.ndarray,
+    nav: float,
+    reference: np.ndarray,
+    shares: np.ndarray,
+    wanted: np.ndarray,
+    change: np.ndarray,
+) -> int:
     too_many = 0
     for j in range(target.shape[0]):
-        wanted = desired_shares(target[j], nav, plan.reference[j])
-        plan.wanted[j] = wanted
-        too_many += 0 if abs(wanted) <= SHARES_LIMIT else 1
-    if too_many == 0:
+        wanted[j] = desired_shares(target[j], nav, reference[j])
+        change[j] = abs((wanted[j] - shares[j]) * reference[j])
+        too_many += 0 if abs(wanted[j]) <= SHARES_LIMIT else 1
+    return too_many
+
+
+@njit(cache=True, error_model="numpy", **INLINE)
+def plan_orders(
+    weights: np.ndarray, target: np.ndarray, nav: float, reference: np.ndarray, plan: Plan
+) -> bool:
+    """Fill ``wanted`` and ``change``; False where a symbol with a signal wants too many shares.
+
+    Args:
+        reference: ``references`` of the session.
+    """
+    if _changes(target, nav, reference, plan.shares, plan.wanted, plan.change) == 0:
         return True
-    for j in range(target.shape[0]):
+    for j in range(weights.shape[0]):
         if not np.isnan(weights[j]) and not abs(plan.wanted[j]) <= SHARES_LIMIT:
             return False
     return True
@@ -81,12 +112,8 @@ def choose_symbols(plan: Plan, rules: Rules, everyone: bool) -> int:
         for j in range(symbols):
             plan.chosen[j] = j
         return symbols
-    least = rules.min_notional
-    for j in range(symbols):
-        delta = plan.wanted[j] - plan.shares[j]
-        plan.trades[j] = (delta != 0.0) & (abs(delta * plan.reference[j]) >= least)
-    count = 0
+    least, count = max(rules.min_notional, _NOTHING), 0
     for j in range(symbols):
         plan.chosen[count] = j
-        count += 1 if plan.trades[j] else 0
+        count += 1 if plan.change[j] >= least else 0
     return count

@@ -123,6 +123,29 @@ def _log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> None:
                 out[j] = np.log(new[j] / old[j])
 
 
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _square(value: float) -> float:
+    """A product of its own: no flag lets the compiler fuse it with the sum it goes into."""
+    return value * value
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
+def _squared_log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> None:
+    """``ln(new/old)²`` of a row, as ``_log_ratio_row`` has the logarithm, without storing that."""
+    beyond = 0
+    for j in range(new.shape[0]):
+        u = (new[j] - old[j]) / (new[j] + old[j])
+        s = u * u
+        series = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s * (1 / 19))))
+        series = 1 + s * (1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * series))))
+        out[j] = _square(2.0 * u * series)
+        beyond += 1 if s > _SERIES_LIMIT * _SERIES_LIMIT else 0
+    if beyond > 0:
+        for j in range(new.shape[0]):
+            if abs(new[j] - old[j]) > _SERIES_LIMIT * (new[j] + old[j]):
+                out[j] = _square(np.log(new[j] / old[j]))
+
+
 @njit(cache=True, error_model="numpy")
 def log_returns(index: np.ndarray) -> np.ndarray:
     """Log return on each session against the symbol's own previous bar; 0 where either is missing.
@@ -149,14 +172,12 @@ class VolatilityState(NamedTuple):
         block: ``[window, symbols]``. Slot k holds this block's square once its k-th bar has
             passed, until then the last block's decayed sum from k to its end.
         head: Decayed sum of this block's squares so far.
-        row: The newest log returns.
         powers: λ^i.
         scale: At n, the annualising factor 252/Σ_{i<n} λ^i.
     """
 
     block: np.ndarray
     head: np.ndarray
-    row: np.ndarray
     powers: np.ndarray
     scale: np.ndarray
 
@@ -166,9 +187,7 @@ def empty_volatility(symbols: int, window: int, decay: float) -> VolatilityState
     powers = decay ** np.arange(window)
     with np.errstate(divide="ignore"):
         scale = ANNUAL_SESSIONS / np.concatenate(([0.0], np.cumsum(powers[:-1])))
-    return VolatilityState(
-        np.zeros((window, symbols)), np.zeros(symbols), np.empty(symbols), powers, scale
-    )
+    return VolatilityState(np.zeros((window, symbols)), np.zeros(symbols), powers, scale)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
@@ -183,7 +202,6 @@ def _volatility_row(
 ) -> None:
     for j in range(head.shape[0]):
         head[j] = decay * head[j] + squares[j]
-    for j in range(head.shape[0]):
         volatility[j] = np.sqrt((head[j] + carry * tail[j]) * scale)
 
 
@@ -206,9 +224,7 @@ def next_volatility(
     slot = (i - 1) % length
     if slot == 0:
         state.head[:] = 0.0
-    _log_ratio_row(own[i], own[i - 1], state.row)
-    for j in range(state.row.shape[0]):
-        state.block[slot, j] = state.row[j] * state.row[j]
+    _squared_log_ratio_row(own[i], own[i - 1], state.block[slot])
     _volatility_row(
         state.head,
         state.block[slot],

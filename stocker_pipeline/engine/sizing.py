@@ -74,18 +74,14 @@ def leverage_factor(sigma: float, rules: Rules) -> float:
     return min(rules.target_vol / sigma, rules.max_leverage)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc"})
+@njit(cache=True, error_model="numpy", fastmath={"reassoc"}, **NO_COUNTING)
 def cap_singles(weights: np.ndarray, factor: float, cap: float, capped: np.ndarray) -> float:
-    """E10's scaling and E11: ``clip(factor·x, ±cap)`` in place; returns Σ|x| after it.
-
-    ``weights`` holds no NaN; ``capped`` is set where the cap changed the number.
-    """
+    """E10's scaling and E11: ``clip(factor·x, ±cap)``, 0 without a signal; returns Σ|x| of it."""
     gross = 0.0
     for j in range(weights.shape[0]):
-        scaled = factor * weights[j]
+        scaled = factor * (0.0 if np.isnan(weights[j]) else weights[j])
         clipped = min(max(scaled, -cap), cap)
-        capped[j] = clipped != scaled
-        weights[j] = clipped
+        capped[j] = clipped
         gross += abs(clipped)
     return gross
 

@@ -18,7 +18,7 @@ from stocker_pipeline.gateways.brokers.broker import (
     ReadFailed,
 )
 from stocker_pipeline.ledger import Lease, Writer
-from stocker_pipeline.ledger.control_records import Alert, Severity
+from stocker_pipeline.ledger.control_records import Alert, ControlState, Severity
 from stocker_pipeline.ledger.records import OrderEvent, OrderRecord
 from stocker_pipeline.risk.reconciliation import BreakKind
 from stocker_pipeline.stages.desk import Desk
@@ -27,6 +27,8 @@ _LOOK_UPS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30,
 _NOT_FOUND_READS = 3
 _NOT_FOUND_SPAN = timedelta(seconds=60)
 _ATTEMPTS = 3
+_FRESH = timedelta(minutes=15)
+"""How old, on the ledger's own clock, the reconciliation before an attempt may be."""
 
 _ANSWERED = {
     BrokerStatus.ACCEPTED: OrderState.ACKED,
@@ -161,9 +163,9 @@ def _gates(writer: Writer, desk: Desk, lease: Lease, order: OrderRecord) -> With
         return Withheld("late", f"the window closed at {day.window_closes_at:%H:%M} UTC")
     if now < day.window_opens_at:
         return Withheld("early", "the window is not open yet", final=False)
-    control = writer.control(desk.name)
-    if control.state.value != "ARMED":
-        return Withheld("control", f"the portfolio is {control.state}: {control.reason}")
+    forbidden = _forbidden(writer, desk, order)
+    if forbidden is not None:
+        return forbidden
     locked = {
         found.symbol for found in writer.open_breaks(desk.name) if found.kind is not BreakKind.CASH
     }
@@ -172,9 +174,26 @@ def _gates(writer: Writer, desk: Desk, lease: Lease, order: OrderRecord) -> With
     clean = writer.latest_reconciliation(desk.name, key.session)
     if clean is None or clean.lease_token != lease.token:
         return Withheld("unreconciled", "no reconciliation under this lease", final=False)
+    if clean.ran_at is None or writer.now - clean.ran_at > _FRESH:
+        return Withheld("unreconciled", "the reconciliation is too old", final=False)
     if any(found.kind is BreakKind.CASH for found in clean.discrepancies):
         return Withheld("cash_break", "the broker's cash is not ours")
     return None
+
+
+def _forbidden(writer: Writer, desk: Desk, order: OrderRecord) -> Withheld | None:
+    """What the control state says now, whatever it said when the order was decided."""
+    control = writer.control(desk.name)
+    why = f"the portfolio is {control.state}: {control.reason}"
+    if control.state is ControlState.ARMED:
+        return None
+    key, quantity = order.intent.key, order.intent.quantity
+    decided = writer.decision(desk.name, key.session, key.symbol)
+    if control.state is ControlState.REDUCE_ONLY and decided is not None:
+        closes_at_most = 0 < abs(quantity) <= abs(decided.held)
+        if closes_at_most and (quantity < 0) == (decided.held > 0):
+            return None
+    return Withheld("control", why)
 
 
 def _record_refusal(desk: Desk, lease: Lease, order: OrderRecord, words: str) -> None:

@@ -1,6 +1,7 @@
 """The interface of a strategy: parameters, a declared look-back, and one pure function."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -69,8 +70,18 @@ class Strategy(ABC, Generic[P]):
         return Forecast(weights)
 
     def weights_range(self, history: PriceHistory) -> np.ndarray:
-        """The weights of ``forecast_range`` alone, for whoever does not keep the signals.
+        """The weights of ``forecast_range`` alone, for whoever does not keep the signals."""
+        weights = np.full(history.index.shape, np.nan)
+        row = history.first
+        for part in self.weights_in_parts(history):
+            weights[row : row + len(part)] = part
+            row += len(part)
+        return weights
 
-        Overridden only for speed; the result must equal ``forecast_range`` to the last bit.
+    def weights_in_parts(self, history: PriceHistory) -> Iterator[np.ndarray]:
+        """Rows ``first`` … ``last`` of those weights, cut into parts that follow each other.
+
+        For ``simulate``, which needs no more than one part at a time. Overridden only for speed;
+        the rows must equal ``forecast_range`` to the last bit.
         """
-        return self.forecast_range(history).weights
+        yield self.forecast_range(history).weights[history.first : history.last + 1]

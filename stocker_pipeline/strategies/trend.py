@@ -4,6 +4,7 @@
 is the arithmetic of the first design, kept for comparison.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numba import njit
 from pydantic import Field, model_validator
 
 from stocker_pipeline.domain.portfolio import Buffer, Decay, PortfolioParameters, bounded
+from stocker_pipeline.engine.ahead import ahead
 from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.history import PriceHistory, PriceWindow
 from stocker_pipeline.engine.signals import (
@@ -70,6 +72,12 @@ class TrendLiteralParameters(TrendParameters):
     )
 
 
+_CELLS_OF_A_PART = 2**18
+"""Sessions × symbols whose weights are made at once: 2 MB stay in the cache until they are used."""
+_CELLS_FOR_A_THREAD = 2**22
+"""With fewer the whole forecast takes a few milliseconds, and a thread gains nothing."""
+
+
 @njit(cache=True, error_model="numpy")
 def _weights_by_session(
     momentum: np.ndarray, volatility: np.ndarray, member: np.ndarray, first: int, last: int
@@ -91,31 +99,32 @@ def _weights_by_session(
     return weights
 
 
-@njit(cache=True, error_model="numpy", **NO_COUNTING)
+@njit(cache=True, error_model="numpy", nogil=True, **NO_COUNTING)
 def _weights_of_dense(
     own: np.ndarray,
     lookback: int,
     decay: float,
-    first: int,
-    last: int,
+    bar: int,
+    start: int,
     state: VolatilityState,
     momentum: np.ndarray,
     volatility: np.ndarray,
     weights: np.ndarray,
 ) -> None:
-    """E7–E9 row by row where every symbol has every bar; no matrix of signals is written."""
-    weights[: first + 1] = np.nan
-    weights[last + 1 :] = np.nan
-    for i in range(last):
+    """E7–E9 row by row where every symbol has every bar; no matrix of signals is written.
+
+    Args:
+        bar: The first bar that ``state`` has not seen.
+        start: The session of the first row of ``weights``; each row is made from the bars before.
+    """
+    weights[: max(lookback + 1 - start, 0)] = np.nan
+    for i in range(bar, start + weights.shape[0] - 1):
         if i > 0:
             next_volatility(state, own, i, decay, volatility)
-        if i + 1 < first:
-            continue
-        if i < lookback:
-            weights[i + 1] = np.nan
+        if i + 1 < start or i < lookback:
             continue
         momentum_row(own, i, lookback, momentum)
-        inverse_volatility_weights(momentum, volatility, MOMENTUM_EPSILON, weights[i + 1])
+        inverse_volatility_weights(momentum, volatility, MOMENTUM_EPSILON, weights[i + 1 - start])
 
 
 class Trend(Strategy[TrendParameters]):
@@ -154,24 +163,37 @@ class Trend(Strategy[TrendParameters]):
         )
         return Forecast(weights, momentum, volatility)
 
-    def weights_range(self, history: PriceHistory) -> np.ndarray:
-        """One pass over the prices where no bar is missing; else as everywhere."""
+    def weights_in_parts(self, history: PriceHistory) -> Iterator[np.ndarray]:
+        """One pass over the prices where no bar is missing; else as everywhere.
+
+        Every symbol of a session is in the same part, so that a part is the same to the last bit
+        whoever makes it: in a large market a thread does, one part ahead.
+        """
         if not (history.dense and history.member.all()):
-            return super().weights_range(history)
+            return super().weights_in_parts(history)
+        parts = self._dense_parts(history)
+        return ahead(parts) if history.index.size >= _CELLS_FOR_A_THREAD else parts
+
+    def _dense_parts(self, history: PriceHistory) -> Iterator[np.ndarray]:
         parameters, symbols = self.parameters, len(history.symbols)
-        weights = np.empty(history.index.shape)
-        _weights_of_dense(
-            history.own,
-            parameters.lookback,
-            parameters.ewma_lambda,
-            history.first,
-            history.last,
-            empty_volatility(symbols, parameters.window, parameters.ewma_lambda),
-            np.empty(symbols),
-            np.empty(symbols),
-            weights,
-        )
-        return weights
+        state = empty_volatility(symbols, parameters.window, parameters.ewma_lambda)
+        momentum, volatility = np.empty(symbols), np.empty(symbols)
+        bar, rows = 0, max(_CELLS_OF_A_PART // symbols, 1)
+        for start in range(history.first, history.last + 1, rows):
+            weights = np.empty((min(rows, history.last + 1 - start), symbols))
+            _weights_of_dense(
+                history.own,
+                parameters.lookback,
+                parameters.ewma_lambda,
+                bar,
+                start,
+                state,
+                momentum,
+                volatility,
+                weights,
+            )
+            bar = start + len(weights) - 1
+            yield weights
 
     def _signals(self, values: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parameters = self.parameters

@@ -229,11 +229,11 @@ def _typed_days(
     column = _one_array(table, name)
     empty = column.is_null().to_numpy(zero_copy_only=False)
     if empty.all():
-        days = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[D]")
+        days = np.full(len(column), np.datetime64("NaT", "D"))
     else:
         filled = column.fill_null(column.drop_null()[0])
         days = date_cells(pa.table({name: filled}), name, source).copy()
-        days[empty] = np.datetime64("NaT")
+        days[empty] = np.datetime64("NaT", "D")
     for row in np.flatnonzero(empty).tolist():
         _note(faults, row, name, None, "wanted a date")
     return days

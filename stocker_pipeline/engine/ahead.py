@@ -1,0 +1,42 @@
+"""Work done one part ahead: a second core makes the next part while the first uses the last one.
+
+What the parts are and their order do not depend on it: where no core is free they are made where
+they are asked for. Stays out: splitting one part's arithmetic between threads, for a sum over
+symbols in another order has other bits.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def ahead(parts: Iterator[T]) -> Iterator[T]:
+    """The same parts in the same order; where a core is free, a thread is one part ahead.
+
+    It helps where making a part is compiled code without Python's lock. An error in making a part
+    is raised where that part is asked for.
+    """
+    return _by_thread(parts) if _core_is_free() else parts
+
+
+def _by_thread(parts: Iterator[T]) -> Iterator[T]:
+    # Imported here: it is not worth its time to a command that runs a small market.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = pool.submit(next, parts, None)
+            yield part
+
+
+def _core_is_free() -> bool:
+    """Whether this process may use a core that was free over the last minute, as far as is known.
+
+    On a busy machine two threads that wait for each other wait for two turns of the scheduler: with
+    ten processes on two cores a thread made 500 symbols 1.4 times slower, not faster.
+    """
+    known = hasattr(os, "sched_getaffinity") and hasattr(os, "getloadavg")
+    return known and os.getloadavg()[0] < len(os.sched_getaffinity(0))
