@@ -18,8 +18,15 @@ def author_of(given: str | None) -> str:
     Raises:
         InputRefused: It is blank, or there is none.
     """
-    if given is not None:
-        return words(given, "--author")
+    return login_name() if given is None else words(given, "--author")
+
+
+def login_name() -> str:
+    """The name that the operating system knows the caller by.
+
+    Raises:
+        InputRefused: There is none.
+    """
     import getpass
 
     try:

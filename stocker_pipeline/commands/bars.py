@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stocker_pipeline.commands.author import Author, author_of
+from stocker_pipeline.commands.author import Author, login_name
 from stocker_pipeline.commands.output import (
     AsJson,
     From,
@@ -273,7 +273,7 @@ def _decide(
     from stocker_pipeline.stages.review import decide
 
     lake, day = _lake(), parsed_date(session, where="SESSION")
-    by = author_of(author)
+    by = login_name() if author is None else author
     decided = decide(lake, symbol, day, kind, author=by, reason=reason, replacement=replacement)
     # The same verdict again is not stored: tell the one that stands.
     (verdict,) = lake.read(VERDICTS, symbols=[symbol], first=day, last=day).to_pylist()

@@ -98,17 +98,18 @@ def with_room(book: Book, needed: int) -> Book:
 @njit(cache=True, **INLINE)
 def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     """Open a lot of symbol ``j`` behind the others; the caller has made room."""
-    slot = book.free[0]
+    # An unsigned index: Numba then does not ask whether to count from the end.
+    slot = np.uintp(book.free[0])
     book.free[0] = book.lot_next[slot]
     book.free[1] -= 1
     book.lot_quantity[slot] = quantity
     book.lot_cost[slot] = cost
     book.lot_next[slot] = _NONE
     if book.head[j] == _NONE:
-        book.head[j] = slot
+        book.head[j] = np.int64(slot)
     else:
-        book.lot_next[book.tail[j]] = slot
-    book.tail[j] = slot
+        book.lot_next[np.uintp(book.tail[j])] = np.int64(slot)
+    book.tail[j] = np.int64(slot)
     book.quantity[j] += quantity
     book.cost[j] += cost
 
@@ -127,11 +128,13 @@ def _consume(book: Book, j: int, shares: int, price: int) -> tuple[int, int]:
     first = book.head[j]
     slot, last = first, first
     while left > 0 and slot != _NONE:
-        size, cost = abs(book.lot_quantity[slot]), book.lot_cost[slot]
+        at = np.uintp(slot)
+        held, cost = book.lot_quantity[at], book.lot_cost[at]
+        size = abs(held)
         if left < size:
             part = share_of(cost, left, size)
-            book.lot_quantity[slot] += left if book.lot_quantity[slot] < 0 else -left
-            book.lot_cost[slot] = cost - part
+            book.lot_quantity[at] = held + left if held < 0 else held - left
+            book.lot_cost[at] = cost - part
             released += part
             left = 0
         else:
@@ -139,10 +142,10 @@ def _consume(book: Book, j: int, shares: int, price: int) -> tuple[int, int]:
             left -= size
             freed += 1
             last = slot
-            slot = book.lot_next[slot]
+            slot = book.lot_next[at]
     if freed > 0:
         book.head[j] = slot
-        book.lot_next[last] = book.free[0]
+        book.lot_next[np.uintp(last)] = book.free[0]
         book.free[0] = first
         book.free[1] += freed
     closed = shares - left if book.quantity[j] > 0 else left - shares

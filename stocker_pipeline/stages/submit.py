@@ -22,6 +22,7 @@ from stocker_pipeline.ledger.control_records import Alert, ControlState, Severit
 from stocker_pipeline.ledger.records import OrderEvent, OrderRecord
 from stocker_pipeline.risk.reconciliation import BreakKind
 from stocker_pipeline.stages.desk import Desk
+from stocker_pipeline.stages.reconcile import reconcile
 
 _LOOK_UPS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30, 30))
 _NOT_FOUND_READS = 3
@@ -29,6 +30,7 @@ _NOT_FOUND_SPAN = timedelta(seconds=60)
 _ATTEMPTS = 3
 _FRESH = timedelta(minutes=15)
 """How old, on the ledger's own clock, the reconciliation before an attempt may be."""
+_RECONCILED_AGAIN_AFTER = timedelta(minutes=10)
 
 _ANSWERED = {
     BrokerStatus.ACCEPTED: OrderState.ACKED,
@@ -57,7 +59,17 @@ def submit(desk: Desk, lease: Lease, session: date) -> None:
         lambda r: r.orders(desk.name, session=session, states=[OrderState.INTENT])
     )
     for order in sorted(orders, key=lambda o: (o.intent.quantity > 0, o.intent.key.symbol)):
+        _reconcile_again(desk, lease, session)
         send(desk, lease, order)
+
+
+def _reconcile_again(desk: Desk, lease: Lease, session: date) -> None:
+    """Where answers took so long that the gate would soon find the last one too old."""
+    last = desk.ledger.read(lambda r: r.latest_reconciliation(desk.name, session))
+    if last is None or last.lease_token != lease.token or last.ran_at is None:
+        return
+    if desk.ledger.now() - last.ran_at > _RECONCILED_AGAIN_AFTER:
+        reconcile(desk, lease, session, "open")
 
 
 def send(desk: Desk, lease: Lease, order: OrderRecord) -> None:

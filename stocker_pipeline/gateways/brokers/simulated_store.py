@@ -81,8 +81,11 @@ class AccountFile:
         connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
         try:
             # Looked at before anything is set: a file that is something else is left as it is.
+            # At one moment: another process may be making the account between two.
+            connection.execute("BEGIN")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            connection.execute("ROLLBACK")
             if version != VERSION and (version or tables):
                 raise self._refusal(f"a database of version {version} with {tables} tables")
             connection.execute("PRAGMA journal_mode = WAL")
