@@ -47,7 +47,7 @@ def run(data: tuple[Panel, int, float], *, detail: bool = "--detail" in sys.argv
     last = len(panel.sessions) - 1
     strategy = TrendLiteral(TrendLiteralParameters())
     history = PriceHistory(panel.symbols, panel.index, panel.market.member, first, last, first)
-    weights = strategy.weights_range(history)
+    weights = strategy.weights_in_parts(history)
     rules = rules_of(strategy.parameters, strategy.window_bars)
     opening = OpeningBook.of_cash(to_e4(capital))
     result = simulate(panel, weights, rules, opening, first=first, last=last, detail=detail)

@@ -45,7 +45,11 @@ def test_the_asset_graph_is_the_one_that_was_agreed(definitions):
 def test_every_definition_can_be_loaded_and_nothing_runs_by_itself(definitions):
     dg.Definitions.validate_loadable(definitions)
     repository = definitions.get_repository_def()
-    assert repository.schedule_defs == []
+    assert repository.schedule_defs, "dev has schedules, and runs none of them"
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED, schedule.name
+        assert schedule.execution_timezone == "America/New_York", schedule.name
+        assert "Runs in: " in schedule.description, schedule.name
     assert repository.sensor_defs == []
 
 

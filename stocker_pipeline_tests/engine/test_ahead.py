@@ -8,18 +8,17 @@ from stocker_pipeline.engine import ahead as module
 from stocker_pipeline.engine.ahead import ahead
 
 
-@pytest.fixture(params=[1, 2])
-def cores(request, monkeypatch):
-    monkeypatch.setattr(module, "_cores", lambda: request.param)
-    return request.param
+@pytest.fixture(params=[True, False], ids=["thread", "none"])
+def anyhow(request, monkeypatch):
+    monkeypatch.setattr(module, "_core_is_free", lambda: request.param)
 
 
-def test_the_parts_and_their_order_are_the_same_on_any_number_of_cores(cores):
+def test_the_parts_and_their_order_are_the_same_with_and_without_a_thread(anyhow):
     assert list(ahead(iter(range(50)))) == list(range(50))
     assert list(ahead(iter([]))) == []
 
 
-def test_an_error_comes_where_its_part_is_asked_for(cores):
+def test_an_error_comes_where_its_part_is_asked_for(anyhow):
     def parts():
         yield 1
         raise ValueError("the second part")
@@ -30,7 +29,7 @@ def test_an_error_comes_where_its_part_is_asked_for(cores):
         next(made)
 
 
-def test_only_the_part_after_the_one_in_use_is_made(cores):
+def test_only_the_part_after_the_one_in_use_is_made(anyhow):
     begun = []
 
     def parts():
@@ -44,7 +43,7 @@ def test_only_the_part_after_the_one_in_use_is_made(cores):
         assert max(begun) <= part + 1
 
 
-def test_whoever_stops_early_leaves_no_thread_behind(cores):
+def test_whoever_stops_early_leaves_no_thread_behind(anyhow):
     before = threading.active_count()
     made = ahead(iter(range(10)))
     next(made)
