@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export STOCKER_HOME ?= $(CURDIR)/.stocker
 export DAGSTER_HOME ?= $(STOCKER_HOME)/dagster
 
-.PHONY: help setup demo test slow check format ui clean bench bench-engine bench-backfill lock
+.PHONY: help setup demo test slow browser check format ui clean bench bench-engine bench-backfill lock
 
 help: ## Show the commands.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -43,6 +43,9 @@ test: $(VENV)/.dev ## Run the whole test suite.
 slow: $(VENV)/.dev ## Run the longer tests too.
 	@$(BIN)/python -m pytest -q -m 'slow or not slow'
 
+browser: $(VENV)/.dev ## Launch a backtest in the UI with an installed Chromium, by clicking.
+	@$(BIN)/python -m pytest -q -m browser
+
 check: $(VENV)/.dev ## Everything CI runs: format, lint, types, imports, definitions, tests.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -68,8 +71,8 @@ bench: bench-engine bench-backfill ## All benchmarks (long; not in CI).
 bench-engine: $(VENV)/.dev ## The engine against vectorbt, bt, backtrader and zipline-reloaded.
 	$(BIN)/python -m benchmarks.engine
 
-bench-backfill: $(VENV)/.dev ## A backfill through Dagster, stock against batched event storage.
-	$(BIN)/python -m benchmarks.event_storage
+bench-backfill: $(VENV)/.dev ## A backtest through Dagster: event storages, time and memory.
+	$(BIN)/python -m benchmarks.backfill
 
 lock: ## Resolve requirements.lock anew for every supported Python.
 	uv pip compile --universal --python-version 3.11 --extra dev --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -79,3 +79,66 @@ with without_collection():
 print(gc.isenabled(), gc.get_freeze_count() > 0)
 """
     ) == ["False", "True", "True"]
+
+
+def test_a_stand_in_loads_its_package_when_it_is_called_or_asked_for_an_attribute():
+    assert printed(
+        """
+import sys
+from stocker_pipeline.lean_imports import imported_when_used
+with imported_when_used("xml"):
+    from xml import dom
+    from xml.etree.ElementTree import fromstring
+print("xml" in sys.modules, "xml.etree.ElementTree" in sys.modules)
+print(fromstring("<a/>").tag, dom.Node.TEXT_NODE, "xml.etree.ElementTree" in sys.modules)
+"""
+    ) == ["False", "False", "a", "3", "True"]
+
+
+def test_a_package_that_is_loaded_needs_no_stand_in():
+    assert printed(
+        """
+import json
+from stocker_pipeline.lean_imports import imported_when_used
+with imported_when_used("json"):
+    from json import JSONDecoder
+print(isinstance(json.decoder.JSONDecoder(), JSONDecoder))
+"""
+    ) == ["True"]
+
+
+def test_pyarrow_and_deltalake_are_told_to_give_memory_back_before_they_are_loaded():
+    assert printed(
+        """
+import os
+from stocker_pipeline import definitions
+import pyarrow as pa
+print(pa.default_memory_pool().backend_name, os.environ["_RJEM_MALLOC_CONF"].count("_decay_ms:0"))
+"""
+    ) == ["system", "2"]
+
+
+def test_an_allocator_that_the_environment_names_is_kept():
+    assert printed(
+        """
+import os
+os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "mimalloc"
+from stocker_pipeline import orchestration
+print(os.environ["ARROW_DEFAULT_MEMORY_POOL"])
+"""
+    ) == ["mimalloc"]
+
+
+def test_the_definitions_load_neither_dbt_nor_sqlglot_nor_pandas():
+    assert (
+        printed(
+            """
+import sys
+from stocker_pipeline.definitions import build_definitions
+build_definitions().get_repository_def()
+print(*sorted({"dbt", "networkx", "sqlglot", "pandas", "scipy.linalg", "matplotlib", "plotly",
+               "duckdb"} & set(sys.modules)))
+"""
+        )
+        == []
+    )
