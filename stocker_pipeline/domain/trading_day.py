@@ -1,6 +1,6 @@
-"""When things happen on the day of a session, as instants (New York's clock, daylight saving in it).
+"""When things happen on the day of a session: instants that follow New York's clock.
 
-Belongs here: the times of the day's stages and of the broker's window. Stays out: what is done then.
+Belongs here: times of the day's stages and of the broker's window. Stays out: what is done then.
 """
 
 from dataclasses import dataclass

@@ -199,7 +199,7 @@ def _adjusted_step(bars, row, actions, random):
 
 
 def _missing(bars, row, actions, random):
-    bars["session"][row] = np.datetime64("NaT")
+    bars["session"][row] = np.datetime64("NaT", "D")
 
 
 def _off(field, sigmas):

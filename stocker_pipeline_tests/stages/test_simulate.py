@@ -1,6 +1,5 @@
 """From files to files: the same bytes for the same input, and refusals that change nothing."""
 
-import json
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stocker_pipeline.analytics.metrics import performance_metrics
+from stocker_pipeline.analytics.wording import metrics_json
 from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
+from stocker_pipeline.stages.report import record_of
 from stocker_pipeline.stages.simulate import Request, simulate_files, write_simulation
 from stocker_pipeline_tests.stages.market_day import FIRST, LAST, two_symbol_tables
 
@@ -27,10 +29,14 @@ def files(tmp_path: Path) -> dict[str, Path]:
 def test_the_same_input_gives_the_same_bytes(files, tmp_path):
     request = Request(**files, portfolio="trend", parameters=PARAMETERS)
     for name in ("one", "two"):
-        write_simulation(simulate_files(request).tables, {"nav": 1.5}, tmp_path / name)
+        done = simulate_files(request)
+        record = record_of(done.portfolio, done.tables, done.bars, done.actions)
+        metrics = performance_metrics(record)
+        write_simulation(done.tables, metrics, tmp_path / name)
     for path in sorted((tmp_path / "one").iterdir()):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
-    assert json.loads((tmp_path / "one" / "metrics.json").read_text()) == {"nav": 1.5}
+    written = (tmp_path / "one" / "metrics.json").read_text()
+    assert written == metrics_json(metrics), "the text that stands beside a tear sheet"
 
 
 def test_the_tables_have_the_promised_columns_and_money_is_decimal(files):

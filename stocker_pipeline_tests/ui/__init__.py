@@ -1,0 +1,1 @@
+"""What a person does in the Dagster UI, done by a browser. Slow; `make browser` runs it."""
