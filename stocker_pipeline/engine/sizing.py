@@ -8,34 +8,25 @@ from numba import njit
 
 from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.rules import Rules
+from stocker_pipeline.engine.sums import ordered_dot, ordered_gross
 
 VOLATILITY_FLOOR = 1e-8
 """A symbol less volatile than this per year has no inverse volatility: it is not moving at all."""
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc"}, **NO_COUNTING)
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def inverse_volatility_weights(
     momentum: np.ndarray, volatility: np.ndarray, epsilon: float, weights: np.ndarray
 ) -> None:
     """E9: ``direction · (1/vol)/Σ(1/vol)`` over symbols with a signal, NaN for the others."""
-    total = 0.0
     for j in range(momentum.shape[0]):
-        inverse = 1.0 / volatility[j] if volatility[j] > VOLATILITY_FLOOR else 0.0
-        weights[j] = inverse
-        total += inverse
+        weights[j] = 1.0 / volatility[j] if volatility[j] > VOLATILITY_FLOOR else 0.0
+    total = ordered_gross(weights)
     scale = 1.0 / total if total > 0.0 else 0.0
     for j in range(momentum.shape[0]):
         weight = weights[j] * scale
         signed = weight if momentum[j] > epsilon else -weight
         weights[j] = np.nan if np.isnan(volatility[j]) else signed
-
-
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _projected(weights: np.ndarray, returns: np.ndarray) -> float:
-    total = 0.0
-    for j in range(weights.shape[0]):
-        total += weights[j] * returns[j]
-    return total
 
 
 @njit(cache=True, error_model="numpy")
@@ -57,7 +48,7 @@ def portfolio_volatility(
         return 0.0
     total, norm, weight = 0.0, 0.0, 1.0
     for i in range(count):
-        projected = _projected(weights, returns[session - 1 - i])
+        projected = ordered_dot(weights, returns[session - 1 - i])
         total += weight * projected * projected
         norm += weight
         weight *= decay
@@ -74,16 +65,13 @@ def leverage_factor(sigma: float, rules: Rules) -> float:
     return min(rules.target_vol / sigma, rules.max_leverage)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc"}, **NO_COUNTING)
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def cap_singles(weights: np.ndarray, factor: float, cap: float, capped: np.ndarray) -> float:
     """E10's scaling and E11: ``clip(factor·x, ±cap)``, 0 without a signal; returns Σ|x| of it."""
-    gross = 0.0
     for j in range(weights.shape[0]):
         scaled = factor * (0.0 if np.isnan(weights[j]) else weights[j])
-        clipped = min(max(scaled, -cap), cap)
-        capped[j] = clipped
-        gross += abs(clipped)
-    return gross
+        capped[j] = min(max(scaled, -cap), cap)
+    return ordered_gross(capped)
 
 
 @njit(cache=True, error_model="numpy")
