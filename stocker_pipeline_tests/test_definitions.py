@@ -50,7 +50,10 @@ def test_every_definition_can_be_loaded_and_nothing_runs_by_itself(definitions):
         assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED, schedule.name
         assert schedule.execution_timezone == "America/New_York", schedule.name
         assert "Runs in: " in schedule.description, schedule.name
-    assert repository.sensor_defs == []
+    assert repository.sensor_defs, "dev has sensors, and runs none of them"
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.STOPPED, sensor.name
+        assert "Runs in: " in sensor.description, sensor.name
 
 
 def test_all_sessions_of_a_portfolio_share_one_partitions_definition(definitions):
