@@ -63,7 +63,14 @@ os.environ["STOCKER_LAKE_ROOT"] = Settings().lake_root
 os.environ["STOCKER_WAREHOUSE"] = str(Settings().warehouse)
 _parse_if_stale()
 
-_PRODUCER = {"snapshots": "portfolio_snapshot", "fills": "fills"}
+_PRODUCER = {
+    "snapshots": "portfolio_snapshot",
+    "positions": "portfolio_snapshot",
+    "corporate_action_entries": "portfolio_snapshot",
+    "fills": "fills",
+    "orders": "orders",
+    "decisions": "orders",
+}
 """Source table → the asset of every portfolio that writes it."""
 
 _MARKET_PRODUCER = {
