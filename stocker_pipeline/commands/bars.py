@@ -278,10 +278,26 @@ def _decide(
     # The same verdict again is not stored: tell the one that stands.
     (verdict,) = lake.read(VERDICTS, symbols=[symbol], first=day, last=day).to_pylist()
     still_open = decided.open_findings.to_pylist()
+    audited = _audited(verdict)
     if as_json:
-        print_json({"verdict": verdict, "open": still_open})
+        print_json({"verdict": verdict, "open": still_open, "audited": audited})
     else:
         print_verdict(verdict, still_open)
+
+
+def _audited(verdict: dict[str, Any]) -> bool:
+    """Put the verdict into the audit log, where there is a ledger."""
+    from stocker_pipeline.commands.paper import environment_venue
+    from stocker_pipeline.ledger.engines import ledger_url, sqlite_file
+    from stocker_pipeline.stages.audit import put_verdict
+
+    venue = environment_venue()
+    target = ledger_url(venue.ledger_url)
+    if target.get_backend_name() == "sqlite" and not sqlite_file(target).exists():
+        return False
+    with venue.ledger() as ledger:
+        put_verdict(ledger, verdict)
+    return True
 
 
 def _lake() -> "Lake":

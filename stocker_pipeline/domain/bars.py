@@ -7,6 +7,7 @@ and judgements about plausible but odd prices.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,7 @@ of 10,000 dollars.
 """
 
 
+@lru_cache(maxsize=256)
 def split_fraction(split: float) -> Fraction:
     """New shares per old share as the nearest fraction with denominator ≤ 1000 (ENGINE E4)."""
     return Fraction(float(split)).limit_denominator(SPLIT_DENOMINATOR_MAX)

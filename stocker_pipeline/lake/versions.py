@@ -54,7 +54,7 @@ def positions(rows: pa.Table, among: pa.Table, names: Sequence[str]) -> np.ndarr
     Args:
         among: Each combination of ``names`` once.
     """
-    if among.num_rows == 0:
+    if among.num_rows == 0 or rows.num_rows == 0:
         return np.full(rows.num_rows, -1, np.int64)
     wanted, known = row_keys([rows, among], names)
     order = np.argsort(known, kind="stable")

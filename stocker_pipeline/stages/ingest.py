@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stocker_pipeline.domain.session import Clock, SystemClock
+from stocker_pipeline.gateways.market_data.fallback import fetch_believed
 from stocker_pipeline.gateways.market_data.provider import MarketData, MarketDataProvider
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import (
@@ -121,13 +122,12 @@ def ingest(
         InputRefused, ConfigurationRefused: The provider refuses. Nothing was written.
     """
     clock = clock or SystemClock()
-    data = provider.fetch(symbols, first, last)
+    begun = None if accept_withdrawals else Range(first, last, clock.now())
+    data = fetch_believed(provider, symbols, first, last, lambda new: _believed(lake, new, begun))
     second = reference.fetch(symbols, first, last) if reference else _nothing()
+    second = _believed(lake, second, begun, of_reference=True)
     asked = Range(first, last, clock.now())
     at = asked.at
-    if not accept_withdrawals:
-        data = believed(lake, data, asked)
-        second = believed(lake, second, asked, of_reference=True)
     # An action comes before the bars behind it: a split without its action is a fall of prices.
     actions = _bring(lake, CORPORATE_ACTIONS, data, asked)
     bars = _bring(lake, BARS, data, asked)
@@ -166,6 +166,13 @@ def ingest(
         reference_missing=dict(second.missing),
         reference_failed=dict(second.failed),
     )
+
+
+def _believed(
+    lake: Lake, data: MarketData, asked: Range | None, *, of_reference: bool = False
+) -> MarketData:
+    """``believed``, or all of the answer where any withdrawal is accepted."""
+    return data if asked is None else believed(lake, data, asked, of_reference=of_reference)
 
 
 def _nothing() -> MarketData:

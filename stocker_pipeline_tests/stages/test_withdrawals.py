@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from stocker_pipeline.domain.session import SessionCalendar
+from stocker_pipeline.gateways.market_data.fallback import FallbackMarket
 from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, REFERENCE_BARS, REFUSED_ROWS
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline.stages.judgement import live_actions, live_bars
@@ -44,6 +45,36 @@ def bring(lake, market, clock):
 
 def sessions(lake, symbol: str = "AAA") -> int:
     return live_bars(lake, [symbol]).num_rows
+
+
+def test_where_an_answer_is_not_believed_the_next_source_is_asked(bring, lake, market, clock):
+    bring()
+    for day in DAYS[:300]:
+        del market.bars["AAA", day]
+    clock.advance(timedelta(hours=1))
+    sources = FallbackMarket([market, wide_market(clock, "other")])
+    result = ingest(sources, lake, SYMBOLS, FIRST, LAST, clock=clock, judge=judge)
+    assert result.failed == {}
+    assert result.answered == {"other": len(DAYS), "vendor": 3 * len(DAYS)}
+    assert sessions(lake) == len(DAYS)
+    clock.advance(timedelta(hours=1))
+    accepted = ingest(
+        sources, lake, SYMBOLS, FIRST, LAST, clock=clock, judge=judge, accept_withdrawals=True
+    )
+    assert accepted.answered == {"vendor": 4 * len(DAYS) - 300}
+
+
+def test_where_no_source_is_believed_both_reasons_are_told(bring, market, clock, lake):
+    bring()
+    other = wide_market(clock, "other")
+    other.failed = {"AAA"}
+    for day in DAYS[:300]:
+        del market.bars["AAA", day]
+    clock.advance(timedelta(hours=1))
+    sources = FallbackMarket([market, other])
+    result = ingest(sources, lake, SYMBOLS, FIRST, LAST, clock=clock, judge=judge)
+    assert result.failed["AAA"].startswith("vendor: vendor lacks 300 of")
+    assert "; other: " in result.failed["AAA"]
 
 
 def test_a_history_that_was_cut_short_is_not_believed(bring, lake, market):

@@ -217,7 +217,8 @@ class _Rows:
         known: set[tuple[object, ...]],
     ) -> None:
         if kind not in _READERS:
-            self._refuse(symbol, day, kind, row, "neither a split nor a dividend")
+            text = f"{kind}, neither a split nor a dividend: {_evidence(row)}"
+            self._answer.refuse(symbol, day, "other_action", text)
             return
         try:
             if day is None or not row.get("ex_date"):

@@ -4,7 +4,7 @@ A symbol is answered by one source alone, bars and actions together: halves of t
 share a basis. Stays out: comparing sources that both answer (``quality``).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -52,8 +52,20 @@ class FallbackMarket:
         lists = [provider.symbols() for provider in self._providers]
         return tuple(sorted(set().union(*lists))) if all(lists) else ()
 
-    def fetch(self, symbols: Collection[str], first: date, last: date) -> MarketData:
-        """See ``MarketDataProvider.fetch``."""
+    def fetch(
+        self,
+        symbols: Collection[str],
+        first: date,
+        last: date,
+        *,
+        believes: Callable[[MarketData], MarketData] | None = None,
+    ) -> MarketData:
+        """See ``MarketDataProvider.fetch``.
+
+        Args:
+            believes: Makes of one source's answer what of it is believed; for a symbol that fails
+                by it the next source is asked. None = all of it.
+        """
         refuse_empty_request(symbols, first, last)
         unanswered, failed = set(symbols), set[str]()
         reasons: dict[str, list[str]] = {symbol: [] for symbol in symbols}
@@ -64,6 +76,8 @@ class FallbackMarket:
             if not unanswered:
                 break
             answer = provider.fetch(sorted(unanswered), first, last)
+            if believes is not None:
+                answer = believes(answer)
             answered = unanswered & _symbols(answer.bars)
             unanswered -= answered
             failed |= unanswered - answer.missing.keys()
@@ -83,6 +97,19 @@ class FallbackMarket:
             _sentences(reasons, unanswered & failed),
             _merged(refused, _REFUSED_KEY),
         )
+
+
+def fetch_believed(
+    provider: MarketDataProvider,
+    symbols: Collection[str],
+    first: date,
+    last: date,
+    believes: Callable[[MarketData], MarketData],
+) -> MarketData:
+    """What of a source's answer is believed; of several sources the next where it is not."""
+    if isinstance(provider, FallbackMarket):
+        return provider.fetch(symbols, first, last, believes=believes)
+    return believes(provider.fetch(symbols, first, last))
 
 
 def _symbols(table: pa.Table) -> set[str]:

@@ -33,7 +33,14 @@ REFUSED_ROWS_SCHEMA = pa.schema(
 )
 """Rows that were sent and cannot be bars at all; ``reason`` is one of ``REFUSAL_REASONS``."""
 
-REFUSAL_REASONS = ("not_a_session", "duplicate", "no_numbers", "live_row", "unreadable")
+REFUSAL_REASONS = (
+    "not_a_session",
+    "duplicate",
+    "no_numbers",
+    "live_row",
+    "unreadable",
+    "other_action",
+)
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,7 @@ def test_what_is_neither_a_split_nor_a_dividend_is_named_among_the_refused_rows(
     answer = fetch()
     (refused,) = answer.refused_rows.to_pylist()
     assert (refused["symbol"], str(refused["session"])) == ("AAA", "2024-01-10")
+    assert refused["reason"] == "other_action"
     assert refused["evidence"].startswith(f"{group}, neither a split nor a dividend:")
     assert "AAA" in refused["evidence"]
     assert answer.bars.num_rows == 2
