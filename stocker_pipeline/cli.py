@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 a run failed, 2 wrong usage, 3 input refused, 4 configuration refused,
 5 the book refuses the request, 6 a stage waits: the same again later, 7 a check found something:
-a rule of the ledger that does not hold, or an open break. With ``--json`` the answer is one JSON
+a rule of the ledger that does not hold, or an open break, 8 it is stopped and something is left to
+do, such as an order that could not be taken back. With ``--json`` the answer is one JSON
 document on standard output.
 """
 
@@ -18,12 +19,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from stocker_pipeline.commands import operate, paper_book
+from stocker_pipeline.commands import control, operate, paper_book
+from stocker_pipeline.commands.alerts import alerts_app
+from stocker_pipeline.commands.audit import audit_app
 from stocker_pipeline.commands.bars import bars_app
 from stocker_pipeline.commands.cash import cash_app
 from stocker_pipeline.commands.dagster_runs import finish, opened, progress, run
 from stocker_pipeline.commands.database import db_app, doctor
 from stocker_pipeline.commands.ingest import ingest
+from stocker_pipeline.commands.metrics import metrics
+from stocker_pipeline.commands.monitor import monitor
 from stocker_pipeline.commands.output import (
     AsJson,
     Day,
@@ -38,6 +43,7 @@ from stocker_pipeline.commands.override import override_app
 from stocker_pipeline.commands.paper import day, replay
 from stocker_pipeline.commands.universe import universe_app
 from stocker_pipeline.domain.errors import InputRefused, StockerError
+from stocker_pipeline.redaction import clean_streams, install
 
 if TYPE_CHECKING:
     from stocker_pipeline.settings import Settings
@@ -55,7 +61,13 @@ for asked in (
     paper_book.fills,
     operate.reconcile,
     operate.confirm,
+    control.kill,
+    control.reduce,
+    control.arm,
+    control.flatten,
     doctor,
+    monitor,
+    metrics,
 ):
     app.command()(asked)
 app.add_typer(bars_app, name="bars")
@@ -63,6 +75,8 @@ app.add_typer(universe_app, name="universe")
 app.add_typer(cash_app, name="cash")
 app.add_typer(override_app, name="override")
 app.add_typer(db_app, name="db")
+app.add_typer(audit_app, name="audit")
+app.add_typer(alerts_app, name="alerts")
 
 Capital = Annotated[float | None, typer.Option(help="Cash at the first session, dollars.")]
 Assignments = Annotated[
@@ -72,11 +86,16 @@ Assignments = Annotated[
 
 def main() -> None:
     """Entry point: an error of ours is a sentence and an exit code, not a traceback."""
-    try:
-        app()
-    except StockerError as error:
-        err.print(f"[bold red]refused[/] {escaped(str(error))}", soft_wrap=True)
-        sys.exit(error.exit_code)
+    install()
+    with clean_streams():
+        try:
+            app()
+        except StockerError as error:
+            err.print(f"[bold red]refused[/] {escaped(str(error))}", soft_wrap=True)
+            sys.exit(error.exit_code)
+        finally:
+            # Typer put its own hook for tracebacks in the place of the one that cleans them.
+            install()
 
 
 @app.command()

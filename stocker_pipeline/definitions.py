@@ -12,6 +12,7 @@ from stocker_pipeline.orchestration.resources import (
     VenueResource,
 )
 from stocker_pipeline.paths import PROJECT_ROOT
+from stocker_pipeline.redaction import install
 from stocker_pipeline.settings import Settings
 
 
@@ -49,4 +50,5 @@ def build_definitions(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What ``dagster dev``, ``dg`` and the code location load."""
+    install()
     return build_definitions()

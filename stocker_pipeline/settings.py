@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from stocker_pipeline import redaction
 from stocker_pipeline.paths import PROJECT_ROOT
 
 Environment = Literal["dev", "paper", "live"]
@@ -63,6 +64,25 @@ class Settings(BaseSettings):
     tiingo_api_key: SecretStr | None = Field(
         None, validation_alias="TIINGO_API_KEY", description="Tiingo's token."
     )
+    alert_slack_url: SecretStr | None = Field(
+        None, description="Slack's incoming webhook; alerts of every loudness go there."
+    )
+    alert_email_url: SecretStr | None = Field(
+        None,
+        description="smtp[s]://user:password@host:port/?from=ADDRESS&to=ADDRESS[,ADDRESS]; ERROR "
+        "and CRITICAL go there.",
+    )
+    alert_pagerduty_key: SecretStr | None = Field(
+        None, description="PagerDuty's routing key (Events API v2); CRITICAL goes there."
+    )
+    alert_pagerduty_url: SecretStr | None = Field(
+        None, description="Where its events go, for another region; null = PagerDuty's own."
+    )
+    alert_deadman_url: SecretStr | None = Field(
+        None,
+        description="Asked once a session has its outcome; the service behind it pages when it "
+        "hears nothing.",
+    )
 
     @field_validator("providers", "symbols", mode="before")
     @classmethod
@@ -70,6 +90,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    def model_post_init(self, _: object) -> None:
+        """What is secret is taken out of every text from now on."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                variable = field.validation_alias or f"STOCKER_{name.upper()}"
+                redaction.learn(redaction.secrets_of(str(variable), value.get_secret_value()))
 
     @cached_property
     def root(self) -> Path:

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from stocker_pipeline.definitions import build_definitions
+from stocker_pipeline.orchestration.runs import MARKET_ASSETS, warehouse_assets
 from stocker_pipeline.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("snapshots") / "asset_graph.json"
@@ -64,6 +65,19 @@ def test_all_sessions_of_a_portfolio_share_one_partitions_definition(definitions
         if graph.get(key).is_partitioned
     }
     assert len(partitioned) == 1
+
+
+def test_the_evening_makes_every_mart_and_no_close_of_a_book_waits_for_them(definitions):
+    marts = set(warehouse_assets(definitions))
+    assert len(marts) > 10
+    job = definitions.resolve_job_def("marts")
+    assert job.asset_layer.selected_asset_keys == marts
+    assert job.partitions_def is None
+    closing = definitions.resolve_job_def("trend_paper__close_session")
+    assert set(MARKET_ASSETS) <= closing.asset_layer.selected_asset_keys
+    assert not closing.asset_layer.selected_asset_keys & marts
+    schedule = definitions.get_schedule_def("marts")
+    assert schedule.job_name == "marts"
 
 
 def test_resources_can_be_replaced_through_the_door_and_only_there():

@@ -31,7 +31,7 @@ _MEANING = {
     GapCause.DATA: "bars that are known now were not known, or were others, when it was decided",
     GapCause.TIMING: "a trade happened in another session than the one that decided it",
     GapCause.PRICE: "fills at another price, or with another commission, than the backtest's",
-    GapCause.OVERRIDES: "a person's override, a limit or a lock changed the order",
+    GapCause.OVERRIDES: "a person's override, a limit or a lock changed or stopped the order",
     GapCause.MISSED_TRADES: "the session was not decided, or its order was not filled",
     GapCause.ROUNDING: "what is left: fractions of dividends and of splits",
 }

@@ -105,8 +105,10 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check every rule that must always hold of the ledger; exit code 7 where one does not."""
+    from stocker_pipeline.ledger.audits import verify
     from stocker_pipeline.ledger.invariants import invariants, run_invariants
     from stocker_pipeline.ledger.migrate import check
+    from stocker_pipeline.stages.alert_targets import alerting_words
     from stocker_pipeline.stages.overview import begun
 
     with _ledger() as ledger:
@@ -114,7 +116,8 @@ def doctor(
             ledger.read(lambda r: begun(r, str(portfolio)))
         books = [book.portfolio for book in ledger.read(lambda r: r.portfolios())]
         broken = {found.invariant: found for found in run_invariants(ledger, portfolio)}
-        audit = ledger.read(lambda r: r.verify_audit())
+        audit = [str(fault) for fault in ledger.read(verify)]
+        alerting = ledger.read(lambda r: alerting_words(r, settings_of()))
     schema = check(settings_of().ledger)
     checks: list[dict[str, Any]] = [
         {
@@ -126,18 +129,24 @@ def doctor(
     ]
     checks += [
         {"rule": "schema", "sentence": "The database is as this code made it.", "rows": schema},
-        {"rule": "audit", "sentence": "The audit log is one unbroken chain.", "rows": audit},
+        {
+            "rule": "audit",
+            "sentence": "The audit log is one chain, and the ledger what it says.",
+            "rows": audit,
+        },
     ]
     sick = sum(bool(found["rows"]) for found in checks)
     looked_at = [portfolio] if portfolio else books
     if as_json:
         told = [{**found, "ok": not found["rows"]} for found in checks]
-        print_json({"ledger": _shown_url(), "portfolios": looked_at, "checks": told})
+        found_out = {"ledger": _shown_url(), "portfolios": looked_at, "checks": told}
+        print_json({**found_out, "alerting": alerting})
     else:
         _print_checks(checks)
         of = f"{_shown_url()}, {', '.join(looked_at) or 'no book yet'}"
         verdict = f"[red]{counted(sick, 'rule')} broken[/]" if sick else "all hold"
         say(f"{counted(len(checks), 'rule')} of {escaped(of)}: {verdict}")
+        say(escaped(alerting))
     if sick:
         raise typer.Exit(FOUND_EXIT_CODE)
 
@@ -155,11 +164,13 @@ def _print_checks(checks: list[dict[str, Any]]) -> None:
 
 def _print_copy(done: str, made: "Backup", as_json: bool) -> None:
     if as_json:
-        print_json({"path": made.path, "rows": made.rows, "hashes": made.digests})
+        told = {"path": made.path, "rows": made.rows, "hashes": made.digests}
+        print_json({**told, "audit_head": made.audit_head})
         return
     say(f"{made.rows:,} rows {done}")
     for name, found in made.digests.items():
         say(f"  {name}  {found}")
+    say(f"  audit log  {made.audit_head or 'no entry'}")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stocker_pipeline.commands.control_status import control_of, killed_where_unreadable
 from stocker_pipeline.commands.output import (
     AsJson,
     From,
@@ -57,14 +58,22 @@ Portfolio = Annotated[str, typer.Argument(help="A portfolio with mode paper.")]
 def status(portfolio: Portfolio, as_json: AsJson = False) -> None:
     """How a book stands: state, last session, NAV, orders, breaks, locks, and what comes next."""
     from stocker_pipeline.domain.session import SystemClock
-    from stocker_pipeline.stages.overview import status_of
+    from stocker_pipeline.stages.alert_targets import alerting_words
+    from stocker_pipeline.stages.overview import breaker_now, status_of
 
     now = SystemClock().now()
+    venue, chosen, _ = venue_of(portfolio)
 
     def fn(reader: "Reader") -> "dict[str, Any] | None":
-        return None if reader.portfolio(portfolio) is None else status_of(reader, portfolio, now)
+        if reader.portfolio(portfolio) is None:
+            return None
+        found = status_of(reader, portfolio, now)
+        found |= control_of(reader, portfolio, venue.kill_file)
+        found["alerting"] = alerting_words(reader, settings_of())
+        return found | {"breaker": breaker_now(reader, portfolio, chosen.parameters)}
 
-    found = _asked(portfolio, fn)
+    with killed_where_unreadable(portfolio), venue.ledger() as ledger:
+        found = ledger.read(fn)
     if found is None:
         _not_begun(portfolio, as_json)
     elif as_json:
@@ -88,17 +97,24 @@ def _not_begun(portfolio: str, as_json: bool) -> None:
 
 
 def _print_status(found: Mapping[str, Any]) -> None:
-    since = new_york_text(found["state_since"]) if found["state_since"] else "ever"
-    say(f"[bold]{found['portfolio']}[/]  {found['state']} since {since}")
+    # Where time is moved, the book's own sessions say when; the wall's hour says nothing.
+    moved = found["environment"] == "dev"
+    say(f"[bold]{found['portfolio']}[/]  {found['state']} since {_since(found, moved)}")
     say(f"  by {escaped(found['state_reason'])}")
+    if found["kill_file"] or len(found["control"]) > 1:
+        print_table("who said what may be sent: the strictest counts", shown_rows(found["control"]))
+    if found["kill_file"]:
+        say(f"[bold red]nothing is sent[/]  {escaped(found['kill_file'])}")
     say(f"  environment {found['environment']}, {found['broker']} account {found['account']}")
     ended = f"{found['outcome']}: {found['outcome_reason']}" if found["outcome"] else "none yet"
     say(f"last session  {found['last_session'] or '–'}  {escaped(ended)}")
     say(
         f"NAV {number_text(found['nav'])}, cash {number_text(found['cash'])} dollars; drawdown "
         f"{found['drawdown'] or 0:.2%}, gross exposure {found['gross_exposure'] or 0:.2%}"
-        + ("; [red]the drawdown breaker is tripped[/]" if found["breaker_tripped"] else "")
     )
+    breaker = found["breaker"]
+    colour = "[red]drawdown breaker[/]" if breaker["tripped"] else "drawdown breaker"
+    say(f"{colour}  {breaker['sentence']}")
     if found["locked"]:
         say(f"[red]locked[/]  {', '.join(found['locked'])}: nothing is ordered until it is equal")
     for title, key in (
@@ -108,15 +124,26 @@ def _print_status(found: Mapping[str, Any]) -> None:
         ("overrides in force", "overrides"),
         ("latest alerts", "alerts"),
     ):
-        print_table(title, shown_rows(found[key]))
+        left_out = {"at", "since"} if moved else set()
+        rows = [{n: row[n] for n in row if n not in left_out} for row in found[key]]
+        print_table(title, shown_rows(rows))
+    say(escaped(found["alerting"]))
     if found["breaks"] or found["suspense"]:
         say(f"what to do: stocker reconcile {found['portfolio']} --explain")
-    if found["environment"] == "dev":
+    if moved:
         name = found["portfolio"]
         say(f"next session  {found['next'][-1]['session']}: time stands still in dev until it is")
         say(f"  run: stocker day {name} --session {found['next'][-1]['session']}")
     else:
         print_table("next, in New York", shown_rows(found["next"]))
+
+
+def _since(found: Mapping[str, Any], moved: bool) -> str:
+    if found["state_since"] is None:
+        return "ever"
+    if moved:
+        return f"session {found['state_since_session']}"
+    return new_york_text(found["state_since"])
 
 
 def ticket(
@@ -160,6 +187,11 @@ def ticket(
         "no order",
         _only(found["without_order"], ("symbol", "held", "why", "overridden_by")),
         right=("held",),
+    )
+    print_table(
+        "suppressed by limits",
+        _only(found["suppressed"], ("symbol", "wanted", "ordered", "limit", "sentence")),
+        right=("wanted", "ordered"),
     )
     if not found["orders"]:
         say("nothing to order")
@@ -206,6 +238,7 @@ def explain(
         print_table("order", shown_rows([order]))
         print_table("what happened to it", shown_rows(events))
     print_table("fills", shown_rows(found["fills"]))
+    print_table("limits that it broke", shown_rows(found["limits"]))
     if not found["orders"]:
         say("no order was made")
 

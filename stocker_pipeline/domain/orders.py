@@ -52,7 +52,10 @@ LEGAL_EDGES: MappingProxyType[OrderState, frozenset[OrderState]] = MappingProxyT
         OrderState.SENDING: frozenset({OrderState.UNKNOWN, *_ANSWERS}),
         # Only a statement about this very id leads out; SENDING again only under the same id.
         OrderState.UNKNOWN: frozenset({OrderState.SENDING, OrderState.UNKNOWN, *_ANSWERS}),
-        OrderState.ACKED: frozenset({OrderState.PARTIAL, OrderState.FILLED, *_ENDED}),
+        # The same once more: a cancel was asked for, and nothing is known to have come of it.
+        OrderState.ACKED: frozenset(
+            {OrderState.ACKED, OrderState.PARTIAL, OrderState.FILLED, *_ENDED}
+        ),
         OrderState.PARTIAL: frozenset({OrderState.PARTIAL, OrderState.FILLED, *_ENDED}),
         OrderState.FILLED: frozenset(),
         # A broker's "ended" is not final: a late fill is booked, and may complete the order.

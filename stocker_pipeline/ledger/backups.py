@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from stocker_pipeline.domain.crash_points import crash_point
 from stocker_pipeline.domain.errors import BookRefused, InputRefused
 from stocker_pipeline.ledger import engines, errors
+from stocker_pipeline.ledger.audits import head_text
 from stocker_pipeline.ledger.digests import digest_of
 from stocker_pipeline.ledger.errors import LedgerUnavailable
 from stocker_pipeline.ledger.migrate import check, upgrade
@@ -44,11 +45,13 @@ class Backup:
 
     Attributes:
         digests: Portfolio → the digest of its book, equal in the ledger and in the copy.
+        audit_head: Number and hash of the audit log's last entry, ``12:ab…``, or empty.
     """
 
     path: Path
     rows: int
     digests: dict[str, str]
+    audit_head: str = ""
 
 
 def backup(url: str, path: Path | str) -> Backup:
@@ -232,7 +235,7 @@ def _summary(url: URL, path: Path) -> Backup:
             connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()
             for name in metadata.tables
         )
-        return Backup(path, count, _digests(connection))
+        return Backup(path, count, _digests(connection), head_text(Reader(connection)))
 
 
 def _digests(connection: Connection) -> dict[str, str]:
@@ -243,7 +246,8 @@ def _digests(connection: Connection) -> dict[str, str]:
 def _dump(source: URL, half: Path, target: Path) -> Backup:
     with _reading(source) as connection, _private(half) as file:
         digests = _digests(connection)
-        head = {"kind": _KIND, "revision": HEAD, "digests": digests}
+        audit_head = head_text(Reader(connection))
+        head = {"kind": _KIND, "revision": HEAD, "digests": digests, "audit_head": audit_head}
         file.write(canonical_json(head) + "\n")
         count = 0
         for table in metadata.sorted_tables:
@@ -251,7 +255,7 @@ def _dump(source: URL, half: Path, target: Path) -> Backup:
                 file.write(canonical_json([table.name, [_plain(item) for item in values]]) + "\n")
                 count += 1
         file.write(canonical_json({"rows": count}) + "\n")
-    return Backup(target, count, digests)
+    return Backup(target, count, digests, audit_head)
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
@@ -262,11 +266,11 @@ def _rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
 
 def _load_file(source: Path, target: URL) -> Backup:
     with _reading(_of_file(source)) as connection:
-        wanted = Backup(source, -1, _digests(connection))
+        wanted = Backup(source, -1, _digests(connection), head_text(Reader(connection)))
         found = (
             (table, row) for table in metadata.sorted_tables for row in _rows(connection, table)
         )
-        return Backup(source, _insert(target, found), wanted.digests)
+        return Backup(source, _insert(target, found), wanted.digests, wanted.audit_head)
 
 
 def _load_dump(source: Path, target: URL) -> Backup:
@@ -279,7 +283,7 @@ def _load_dump(source: Path, target: URL) -> Backup:
             count = _insert(target, _parsed(file, ends))
             if ends != [count]:
                 raise _damaged(source, f"{count} rows, and no end that says so")
-            return Backup(source, count, head["digests"])
+            return Backup(source, count, head["digests"], head.get("audit_head", ""))
     except (EOFError, gzip.BadGzipFile, ValueError, KeyError) as error:
         raise _damaged(source, f"{type(error).__name__}: {error}") from error
 
@@ -383,11 +387,11 @@ def _refuse_used(target: URL) -> None:
 
 def _verified(wanted: Backup, target: URL) -> Backup:
     with _reading(target) as connection:
-        found = _digests(connection)
-    if found != wanted.digests:
+        found = _digests(connection), head_text(Reader(connection))
+    if found != (wanted.digests, wanted.audit_head):
         raise BookRefused(
-            f"the books of the copy: {wanted.digests}",
-            str(found),
+            f"the books and the audit log of the copy: {wanted.digests}, {wanted.audit_head}",
+            f"{found[0]}, {found[1]}",
             where=engines.shown(target),
             remedy="Do not use this database; restore from another copy.",
         )

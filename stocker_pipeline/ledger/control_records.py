@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from stocker_pipeline.risk.alerts import Alert as Alert
+from stocker_pipeline.risk.alerts import Severity as Severity
 from stocker_pipeline.risk.overrides import OverrideKind as OverrideKind
 from stocker_pipeline.risk.reconciliation import BreakKind as BreakKind
 from stocker_pipeline.risk.reconciliation import Discrepancy as Discrepancy
@@ -20,13 +22,21 @@ class ControlState(enum.StrEnum):
     REDUCE_ONLY = "REDUCE_ONLY"
     KILLED = "KILLED"
 
+    @property
+    def strictness(self) -> int:
+        """Higher allows less."""
+        return list(ControlState).index(self)
 
-class Severity(enum.StrEnum):
-    """How loud an alert is."""
 
-    INFO = "info"
-    WARNING = "warning"
-    PAGE = "page"
+PROGRAM = "stocker"
+"""Author of what no person said; so is every name that begins with this word and a space."""
+DRILL_AUTHOR = "stocker drill"
+KILL_FILE_AUTHOR = "stocker kill file"
+
+
+def is_program(author: str) -> bool:
+    """Whether this author is the program, which never lifts what was said before."""
+    return author == PROGRAM or author.startswith(f"{PROGRAM} ")
 
 
 @dataclass(frozen=True)
@@ -108,19 +118,6 @@ class Confirmation:
     author: str
     reason: str
     at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Alert:
-    """A line for a person; written in the transaction of what it tells."""
-
-    severity: Severity
-    code: str
-    text: str
-    portfolio: str | None = None
-    session: date | None = None
-    alert_id: int = 0
-    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Select, Table, select
 from stocker_pipeline.ledger.ledger import Ledger
 from stocker_pipeline.ledger.queries_book import latest_snapshots
 from stocker_pipeline.ledger.reader import Reader
-from stocker_pipeline.ledger.tables import book, control, orders, sessions
+from stocker_pipeline.ledger.tables import book, control, limits, orders, sessions
 from stocker_pipeline.ledger.types import canonical_json
 
 _INCIDENTAL = {
@@ -82,6 +82,10 @@ def _facts(portfolio: str) -> Iterator[tuple[str, Select]]:
     names = ("session", "outcome", "reason_code")
     query = select(*(outcomes.c[name] for name in names))
     yield outcomes.name, query.where(outcomes.c.portfolio == portfolio)
+    stopped = limits.limit_rejections
+    # Which limit stopped which order; the numbers of the moment depend on what else was open.
+    query = select(*(column for column in stopped.primary_key))
+    yield stopped.name, query.where(stopped.c.portfolio == portfolio)
     latest = latest_snapshots(portfolio).subquery("latest")
     yield (
         "snapshots",

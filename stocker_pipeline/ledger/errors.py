@@ -145,6 +145,7 @@ _ASK = "Read the rows that are there; `stocker doctor` lists what does not fit."
 _REMEDIES = {
     "fence": "Stop: another process took over this portfolio and goes on from what is written.",
     "control": "Nothing is sent until the portfolio is armed again: stocker arm.",
+    "sticky": "A person lifts it: stocker arm.",
     "append_only": "Write a correction as a new row.",
     "environment": "Use the database of this environment.",
     "overfill": "Put the execution into suspense for a person to judge.",

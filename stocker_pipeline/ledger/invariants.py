@@ -98,12 +98,18 @@ class Violation:
 
 def invariants() -> tuple[Invariant, ...]:
     """Every rule, by number."""
-    from stocker_pipeline.ledger import invariants_book, invariants_control, invariants_orders
+    from stocker_pipeline.ledger import (
+        invariants_book,
+        invariants_control,
+        invariants_limits,
+        invariants_orders,
+    )
 
     found = (
         *invariants_orders.INVARIANTS,
         *invariants_book.INVARIANTS,
         *invariants_control.INVARIANTS,
+        *invariants_limits.INVARIANTS,
     )
     return tuple(sorted(found, key=lambda item: item.name))
 

@@ -189,8 +189,17 @@ INVARIANTS = (
         """SELECT c.portfolio, c.epoch, c.state, c.author, c.reason FROM control_state c
         LEFT JOIN control_state b ON b.portfolio = c.portfolio AND b.epoch = c.epoch - 1
         WHERE {only:c} AND ((c.epoch > 1 AND b.epoch IS NULL)
-          OR (b.state = 'KILLED' AND c.state <> 'KILLED'
-            AND (c.author IN ('stocker', '') OR c.reason = '')))""",
+          OR (c.epoch = 1 AND c.state <> 'KILLED' AND c.author = 'stocker' AND EXISTS (SELECT 1
+            FROM portfolios p WHERE p.portfolio = c.portfolio AND p.environment = 'live'))
+          OR (b.state = 'KILLED' AND c.state <> 'KILLED' AND (c.reason = ''
+            OR ((c.author = 'stocker' OR substr(c.author, 1, 8) = 'stocker ')
+              AND NOT (c.author = 'stocker drill' AND b.author = c.author)))))
+        UNION ALL
+        SELECT k.account, k.epoch, k.state, k.author, k.reason FROM account_control k
+        WHERE k.state <> 'KILLED' AND (k.author = 'stocker' OR substr(k.author, 1, 8) = 'stocker ')
+          AND EXISTS (SELECT 1 FROM account_control b WHERE b.account = k.account
+          AND b.state = 'KILLED' AND b.epoch = (SELECT max(n.epoch) FROM account_control n
+            WHERE n.account = k.account AND n.epoch < k.epoch))""",
     ),
     Invariant(
         "inv_24_rows_are_only_added",

@@ -159,11 +159,11 @@ INVARIANTS = (
     ),
     Invariant(
         "inv_10_only_decided_sessions_send",
-        "Nothing is sent for a session that was skipped or caught up.",
+        "Nothing but what closes a book is sent for a session that was skipped or caught up.",
         """SELECT o.portfolio, o.session, o.symbol, s.kind, a.attempt
         FROM order_attempts a JOIN order_intents o ON o.client_order_id = a.client_order_id
         JOIN sessions s ON s.portfolio = o.portfolio AND s.session = o.session
-        WHERE s.kind <> 'decided' AND {only:o}""",
+        WHERE s.kind <> 'decided' AND o.leg <> 'flatten' AND {only:o}""",
     ),
     Invariant(
         "inv_12_orders_name_their_origin",
@@ -178,11 +178,20 @@ INVARIANTS = (
     ),
     Invariant(
         "inv_13_no_attempt_while_killed",
-        "Every attempt was made in the control epoch that was in force, and it was not KILLED.",
+        "Every attempt was made in the control epoch that was in force, and neither portfolio nor "
+        "account was KILLED, but for a person's leave to close the book.",
         """SELECT o.portfolio, o.symbol, o.session, a.attempt, a.kill_epoch, c.state
         FROM order_attempts a JOIN order_intents o ON o.client_order_id = a.client_order_id
         LEFT JOIN control_state c ON c.portfolio = o.portfolio AND c.epoch = a.kill_epoch
-        WHERE {only:o} AND (c.state IS NULL OR c.state = 'KILLED' OR c.at > a.committed_at
+        WHERE {only:o} AND (c.state IS NULL OR c.at > a.committed_at
+          OR (c.state = 'KILLED' AND NOT EXISTS (SELECT 1 FROM flattens f
+            WHERE o.leg = 'flatten' AND f.portfolio = o.portfolio AND f.session = o.session
+            AND f.control_epoch = a.kill_epoch))
+          OR (o.leg <> 'flatten' AND EXISTS (SELECT 1 FROM account_control k
+            JOIN portfolios p ON p.portfolio = o.portfolio AND k.account IN (p.account, '*')
+            WHERE k.state = 'KILLED' AND k.at < a.committed_at AND NOT EXISTS (SELECT 1
+              FROM account_control n WHERE n.account = k.account AND n.epoch > k.epoch
+              AND n.at <= a.committed_at)))
           OR EXISTS (SELECT 1 FROM control_state later WHERE later.portfolio = o.portfolio
             AND later.epoch = a.kill_epoch + 1 AND later.at < a.committed_at))""",
     ),

@@ -112,6 +112,12 @@ _cash = (
     .where(cash_entries.c.portfolio == _PORTFOLIO, cash_entries.c.session == _SESSION)
     .order_by(cash_entries.c.id)
 )
+_every_flow = (
+    select(cash_entries)
+    .where(cash_entries.c.portfolio == _PORTFOLIO, cash_entries.c.reference.is_not(None))
+    .order_by(cash_entries.c.id)
+)
+_flows = _every_flow.where(cash_entries.c.session == _SESSION)
 
 
 class BookQueries(Queries):
@@ -196,12 +202,11 @@ class BookQueries(Queries):
 
     def flows(self, portfolio: str, session: date | None = None) -> list[CashFlow]:
         """Deposits, withdrawals and adjustments in the order in which they were entered."""
-        query = select(cash_entries).where(
-            cash_entries.c.portfolio == portfolio, cash_entries.c.reference.is_not(None)
-        )
-        if session is not None:
-            query = query.where(cash_entries.c.session == session)
-        return [_flow(row) for row in self._all(query.order_by(cash_entries.c.id))]
+        if session is None:
+            rows = self._all(_every_flow, portfolio=portfolio)
+        else:
+            rows = self._all(_flows, portfolio=portfolio, session=session)
+        return [_flow(row) for row in rows]
 
     def flows_e4(self, portfolio: str, session: date) -> int:
         """What persons moved or corrected at a close, signed, in 1/10,000 dollar."""

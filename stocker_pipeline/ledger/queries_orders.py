@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from datetime import date
+from functools import cache
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, Table, bindparam, func, select
 
 from stocker_pipeline.domain.orders import WORKING, Execution, OrderIntent, OrderKey, OrderState
 from stocker_pipeline.ledger.queries import Queries, Row
@@ -55,6 +56,7 @@ _attempts = (
     .where(order_attempts.c.client_order_id == bindparam("client_order_id"))
     .order_by(order_attempts.c.attempt)
 )
+_executions = select(executions)
 _one_execution = select(executions).where(
     executions.c.broker == bindparam("broker"),
     executions.c.account == bindparam("account"),
@@ -64,6 +66,35 @@ _working = _orders.where(
     order_intents.c.portfolio == bindparam("portfolio"),
     order_intents.c.state.in_(sorted(WORKING)),
 ).order_by(*_in_order)
+_ended = select(suspense_ends.c.execution_id).where(
+    *(suspense_ends.c[name] == suspense.c[name] for name in ("broker", "account", "execution_id"))
+)
+_open_suspense = (
+    select(suspense)
+    .where(
+        suspense.c.broker == bindparam("broker"),
+        suspense.c.account == bindparam("account"),
+        ~_ended.exists(),
+    )
+    .order_by(suspense.c.execution_id)
+)
+
+
+@cache
+def _where_equal(query: Select, table: Table, names: tuple[str, ...]) -> Select:
+    """The query of rows whose columns have the values of those names.
+
+    Made once, as the statements above: making one costs more than asking it.
+    """
+    return query.where(*(table.c[name] == bindparam(name) for name in names))
+
+
+@cache
+def _orders_of(names: tuple[str, ...], states: frozenset[OrderState] | None) -> Select:
+    query = _where_equal(_orders, order_intents, names)
+    if states is not None:
+        query = query.where(order_intents.c.state.in_(sorted(states)))
+    return query.order_by(*_in_order)
 
 
 class OrderQueries(Queries):
@@ -82,12 +113,9 @@ class OrderQueries(Queries):
         states: Collection[OrderState] | None = None,
     ) -> list[OrderRecord]:
         """Orders of a portfolio by session, symbol, leg and revision."""
-        query = _orders.where(order_intents.c.portfolio == portfolio)
-        if session is not None:
-            query = query.where(order_intents.c.session == session)
-        if states is not None:
-            query = query.where(order_intents.c.state.in_(sorted(states)))
-        return [_order(row) for row in self._all(query.order_by(*_in_order))]
+        wanted = _given(portfolio=portfolio, session=session)
+        query = _orders_of(tuple(wanted), None if states is None else frozenset(states))
+        return [_order(row) for row in self._all(query, **wanted)]
 
     def working_orders(self, portfolio: str) -> list[OrderRecord]:
         """Orders that may still trade, as far as we know."""
@@ -115,12 +143,9 @@ class OrderQueries(Queries):
         self, portfolio: str, *, session: date | None = None, client_order_id: str | None = None
     ) -> list[BookedExecution]:
         """Executions in the book, in the order in which they are folded; sessions ascending."""
-        query: Select = select(executions).where(executions.c.portfolio == portfolio)
-        if session is not None:
-            query = query.where(executions.c.session == session)
-        if client_order_id is not None:
-            query = query.where(executions.c.client_order_id == client_order_id)
-        found = [_execution(row) for row in self._all(query)]
+        wanted = _given(portfolio=portfolio, session=session, client_order_id=client_order_id)
+        query = _where_equal(_executions, executions, tuple(wanted))
+        found = [_execution(row) for row in self._all(query, **wanted)]
         # In Python: databases sort texts by rules of their own.
         return sorted(
             found, key=lambda item: (item.execution.session, *item.execution.booking_order)
@@ -128,15 +153,13 @@ class OrderQueries(Queries):
 
     def open_suspense(self, broker: str, account: str) -> list[BookedExecution]:
         """Executions that nobody has judged yet."""
-        key = [
-            suspense_ends.c[name] == suspense.c[name]
-            for name in ("broker", "account", "execution_id")
-        ]
-        ended = select(suspense_ends.c.execution_id).where(*key)
-        query = select(suspense).where(
-            suspense.c.broker == broker, suspense.c.account == account, ~ended.exists()
-        )
-        return [_execution(row) for row in self._all(query.order_by(suspense.c.execution_id))]
+        rows = self._all(_open_suspense, broker=broker, account=account)
+        return [_execution(row) for row in rows]
+
+
+def _given(**values: object) -> dict[str, object]:
+    """The values that are not None, by name."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _order(row: Row) -> OrderRecord:

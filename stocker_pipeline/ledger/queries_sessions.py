@@ -23,6 +23,8 @@ from stocker_pipeline.ledger.tables.sessions import (
 
 _PORTFOLIO: BindParameter[str] = bindparam("portfolio")
 _SESSION: BindParameter[date] = bindparam("session")
+# Statements are made once: making one costs more than asking it.
+_one_portfolio = select(portfolios).where(portfolios.c.portfolio == _PORTFOLIO)
 _one_session = select(sessions).where(
     sessions.c.portfolio == _PORTFOLIO, sessions.c.session == _SESSION
 )
@@ -46,7 +48,7 @@ class SessionQueries(Queries):
 
     def portfolio(self, name: str) -> PortfolioRecord | None:
         """A portfolio as it was opened."""
-        row = self._one(select(portfolios).where(portfolios.c.portfolio == name))
+        row = self._one(_one_portfolio, portfolio=name)
         return None if row is None else _portfolio(row)
 
     def portfolios(self) -> list[PortfolioRecord]:

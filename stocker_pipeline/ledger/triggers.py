@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stocker_pipeline.domain.orders import LEGAL_EDGES
+from stocker_pipeline.ledger.control_records import DRILL_AUTHOR
 from stocker_pipeline.ledger.tables import metadata
 
 INTENT_COLUMNS = tuple(
@@ -26,6 +27,8 @@ class Rule:
         broken: SQL over ``NEW`` that both databases read alike; true where the rule is broken.
         locks_portfolio_of: SQL for the portfolio whose row a PostgreSQL transaction must hold, so
             that no other one changes what the rule reads.
+        locks_account: Whether it must hold those of every portfolio, and keep new ones from
+            being opened meanwhile.
         then: A statement that follows where the rule holds.
     """
 
@@ -35,6 +38,7 @@ class Rule:
     message: str
     broken: str
     locks_portfolio_of: str = ""
+    locks_account: bool = False
     then: str = ""
 
 
@@ -76,6 +80,16 @@ def _listed(states: frozenset[str]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(states))
 
 
+def _strictness(state: str) -> str:
+    return f"(CASE {state} WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END)"
+
+
+_PROGRAM = "(NEW.author = 'stocker' OR substr(NEW.author, 1, 8) = 'stocker ')"
+"""Who is no person: the program, and its parts by name."""
+_SPOKEN_OF = """a.account IN ('*', (SELECT p.account FROM portfolios p
+    WHERE p.portfolio = c.portfolio))"""
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "portfolios_environment",
@@ -113,11 +127,27 @@ RULES: tuple[Rule, ...] = (
         "order_attempts_control",
         "order_attempts",
         "control",
-        "the portfolio is not armed, or its control state changed since it was read",
+        "the portfolio or its account is not armed, or that changed since it was read",
         f"""NOT EXISTS (SELECT 1 FROM control_state c WHERE c.portfolio = {_ORDER}
-    AND c.epoch = NEW.kill_epoch AND c.state IN ('ARMED', 'REDUCE_ONLY')
-    AND c.epoch = (SELECT max(d.epoch) FROM control_state d WHERE d.portfolio = c.portfolio))""",
+    AND c.epoch = NEW.kill_epoch
+    AND c.epoch = (SELECT max(d.epoch) FROM control_state d WHERE d.portfolio = c.portfolio)
+    AND ((c.state IN ('ARMED', 'REDUCE_ONLY') AND NOT EXISTS (SELECT 1 FROM account_control a
+    WHERE {_SPOKEN_OF} AND a.state = 'KILLED' AND a.epoch = (SELECT max(b.epoch)
+    FROM account_control b WHERE b.account = a.account)))
+    OR EXISTS (SELECT 1 FROM flattens f JOIN order_intents o
+    ON o.portfolio = f.portfolio AND o.session = f.session AND o.leg = 'flatten'
+    WHERE o.client_order_id = NEW.client_order_id AND f.control_epoch = c.epoch
+    AND f.account_epoch = coalesce((SELECT max(a.epoch) FROM account_control a
+    WHERE {_SPOKEN_OF}), 0))))""",
         locks_portfolio_of=_ORDER,
+    ),
+    Rule(
+        "order_intents_flatten",
+        "order_intents",
+        "control",
+        "an order that closes a book needs leave for its session",
+        """NEW.leg = 'flatten' AND NOT EXISTS (SELECT 1 FROM flattens f
+    WHERE f.portfolio = NEW.portfolio AND f.session = NEW.session)""",
     ),
     Rule(
         "order_attempts_counted",
@@ -180,6 +210,48 @@ RULES: tuple[Rule, ...] = (
         "sequence",
         "epochs of control are numbered from 1 without a gap",
         _gap("control_state", "epoch", "portfolio"),
+        locks_portfolio_of="NEW.portfolio",
+    ),
+    Rule(
+        "control_state_sticky",
+        "control_state",
+        "sticky",
+        "only a person allows more than before; a drill arms what it killed itself, never in live",
+        f"""EXISTS (SELECT 1 FROM portfolios p LEFT JOIN control_state b
+    ON b.portfolio = p.portfolio AND b.epoch = NEW.epoch - 1
+    WHERE p.portfolio = NEW.portfolio
+    AND {_strictness("coalesce(b.state, CASE p.environment WHEN 'live' THEN 'KILLED' END)")}
+    > {_strictness("NEW.state")}
+    AND {_PROGRAM} AND NOT (NEW.author = '{DRILL_AUTHOR}' AND p.environment <> 'live'
+    AND NEW.state = 'ARMED' AND b.author = NEW.author AND EXISTS (SELECT 1
+    FROM control_state d WHERE d.portfolio = NEW.portfolio AND d.epoch = NEW.epoch - 2
+    AND d.state = 'ARMED')))""",
+    ),
+    Rule(
+        "account_control_epoch",
+        "account_control",
+        "sequence",
+        "words about accounts are numbered from 1 without a gap",
+        _gap("account_control", "epoch"),
+        locks_account=True,
+    ),
+    Rule(
+        "account_control_sticky",
+        "account_control",
+        "sticky",
+        "only a person allows an account more than before",
+        f"""{_PROGRAM} AND EXISTS (SELECT 1 FROM account_control b
+    WHERE b.account = NEW.account AND b.epoch = (SELECT max(c.epoch) FROM account_control c
+    WHERE c.account = NEW.account AND c.epoch < NEW.epoch)
+    AND {_strictness("b.state")} > {_strictness("NEW.state")})""",
+    ),
+    Rule(
+        "flattens_current",
+        "flattens",
+        "control",
+        "leave to close a book is given under the control that is in force",
+        """NEW.control_epoch <> coalesce((SELECT max(c.epoch) FROM control_state c
+    WHERE c.portfolio = NEW.portfolio), 0)""",
         locks_portfolio_of="NEW.portfolio",
     ),
     Rule(
@@ -253,6 +325,11 @@ def _postgresql() -> Iterator[str]:
             lock = (
                 "PERFORM 1 FROM portfolios p WHERE p.portfolio = "
                 f"{rule.locks_portfolio_of} FOR UPDATE;\n  "
+            )
+        if rule.locks_account:
+            lock = (
+                "LOCK TABLE portfolios IN SHARE ROW EXCLUSIVE MODE;\n  "
+                "PERFORM 1 FROM portfolios p ORDER BY p.portfolio FOR UPDATE;\n  "
             )
         then = f"{rule.then};\n  " if rule.then else ""
         body = (

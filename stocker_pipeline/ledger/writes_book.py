@@ -61,7 +61,8 @@ class BookWrites(ControlWrites):
         self.connection.execute(insert_into(entries), row)
         content = {"kind": str(flow.kind), "amount_e4": flow.amount_e4, "reason": flow.reason}
         subject = f"{flow.portfolio}/{flow.session}/{flow.reference}"
-        self.put_audit(flow.author, "cash_flow", subject[:200], content)
+        facts = self.bound(entries, portfolio=flow.portfolio, reference=flow.reference)
+        self.put_audit(flow.author, "cash_flow", subject[:200], content, facts=facts)
         return True
 
     def advance_cursor(self, scope: str, name: str, value: str) -> bool:
@@ -125,6 +126,7 @@ class BookWrites(ControlWrites):
         self._write_parts(key, settlement)
         self._write_lots(key, settlement)
         self._refuse_unexplained_cash(portfolio, settlement.snapshot)
+        self.put_settled(portfolio, session, version, restate_reason or "")
         return version
 
     def _write_parts(self, key: _Key, settlement: Settlement) -> None:

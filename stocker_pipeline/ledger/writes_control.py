@@ -1,13 +1,8 @@
-"""Writes of reconciliations, breaks, control, overrides, alerts and the audit log."""
+"""Writes of reconciliations, breaks, control and overrides."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from sqlalchemy import select, text
-
 from stocker_pipeline.ledger.control_records import (
-    Alert,
-    AuditEntry,
     Confirmation,
     ControlRecord,
     ControlState,
@@ -15,14 +10,11 @@ from stocker_pipeline.ledger.control_records import (
     ReconciliationRecord,
 )
 from stocker_pipeline.ledger.facts import insert_fact, insert_into
-from stocker_pipeline.ledger.hashes import FIRST_HASH, audit_hash
 from stocker_pipeline.ledger.tables import control as tables
-from stocker_pipeline.ledger.writes import Writes
-
-_AUDIT_LOCK = 7_306_041_976_291_331_946
+from stocker_pipeline.ledger.writes_audit import AuditWrites
 
 
-class ControlWrites(Writes):
+class ControlWrites(AuditWrites):
     """Adds to the tables in ``tables.control``. What a person does is audited by itself."""
 
     def put_reconciliation(self, record: ReconciliationRecord) -> int:
@@ -81,21 +73,42 @@ class ControlWrites(Writes):
         if not insert_fact(self.connection, tables.break_ends, row, ignoring=ignoring):
             return False
         if how == "adopted":
-            self.put_audit(author, "break_adopted", str(break_id), {"reason": reason})
+            facts = self.bound(tables.break_ends, break_id=break_id)
+            content = {"reason": reason}
+            self.put_audit(author, "break_adopted", str(break_id), content, facts=facts)
         return True
 
     def set_control(
-        self, portfolio: str, state: ControlState, *, author: str, reason: str
+        self,
+        portfolio: str,
+        state: ControlState,
+        *,
+        author: str,
+        reason: str,
+        lifts: bool = False,
     ) -> ControlRecord:
-        """Say what a portfolio may send from now on; the same said again is nothing."""
-        current = self.control(portfolio)
+        """Say what a portfolio may send from now on; the same said again is nothing.
+
+        That the program itself lifts nothing is the database's rule.
+
+        Args:
+            lifts: Whether reduce-only may take the place of a kill; else the kill stays.
+
+        Raises:
+            LedgerRefused: ``sticky``: the program may not lift what was said before.
+        """
+        current = self.own_control(portfolio)
         wanted = (state, author, reason)
         if current.epoch and (current.state, current.author, current.reason) == wanted:
+            return current
+        weaker = state is ControlState.REDUCE_ONLY and current.state is ControlState.KILLED
+        if weaker and not lifts:
             return current
         record = ControlRecord(portfolio, current.epoch + 1, state, author, reason, self.now)
         self.connection.execute(insert_into(tables.control_state), vars(record))
         content = {"state": str(state), "epoch": record.epoch, "reason": reason}
-        self.put_audit(author, "control", portfolio, content)
+        facts = self.bound(tables.control_state, portfolio=portfolio, epoch=record.epoch)
+        self.put_audit(author, "control", portfolio, content, facts=facts)
         return record
 
     def put_override(self, record: OverrideRecord) -> int:
@@ -124,7 +137,8 @@ class ControlWrites(Writes):
             "from": record.from_session.isoformat(),
             "reason": record.reason,
         }
-        self.put_audit(record.author, "override", f"{record.portfolio}/{number}", content)
+        subject, facts = f"{record.portfolio}/{number}", self.bound(tables.overrides, id=number)
+        self.put_audit(record.author, "override", subject, content, facts=facts)
         return number
 
     def end_override(self, override_id: int, *, author: str, reason: str) -> bool:
@@ -133,7 +147,11 @@ class ControlWrites(Writes):
         ignoring = {"author", "reason", "at"}
         if not insert_fact(self.connection, tables.override_ends, row, ignoring=ignoring):
             return False
-        self.put_audit(author, "override_ended", str(override_id), {"reason": reason})
+        facts, content = (
+            self.bound(tables.override_ends, override_id=override_id),
+            {"reason": reason},
+        )
+        self.put_audit(author, "override_ended", str(override_id), content, facts=facts)
         return True
 
     def put_confirmation(self, record: Confirmation) -> bool:
@@ -144,49 +162,7 @@ class ControlWrites(Writes):
             return False
         subject = f"{record.portfolio}/{record.session}"
         content = {"what": record.what, "reason": record.reason}
-        self.put_audit(record.author, "confirmation", subject, content)
+        key = {name: row[name] for name in ("portfolio", "session", "what")}
+        facts = self.bound(tables.confirmations, **key)
+        self.put_audit(record.author, "confirmation", subject, content, facts=facts)
         return True
-
-    def put_alert(self, alert: Alert) -> int:
-        """Add a line for a person; return its number.
-
-        The same words about the same session are one alert: a stage that is run again after a
-        kill does not page twice.
-        """
-        if alert.session is not None:
-            known = select(tables.alerts.c.id).where(
-                tables.alerts.c.portfolio == alert.portfolio,
-                tables.alerts.c.session == alert.session,
-                tables.alerts.c.code == alert.code,
-                tables.alerts.c.text == alert.text,
-            )
-            there = self._one(known)
-            if there is not None:
-                return int(there["id"])
-        row = {
-            "portfolio": alert.portfolio,
-            "session": alert.session,
-            "severity": alert.severity,
-            "code": alert.code,
-            "text": alert.text,
-            "recorded_at": self.now,
-        }
-        return self._numbered(tables.alerts, row)
-
-    def put_audit(
-        self, actor: str, action: str, subject: str, content: Mapping[str, object]
-    ) -> int:
-        """Add who did what to the chain; return its place in it, from 1."""
-        if self.connection.dialect.name == "postgresql":
-            # One chain over every portfolio, whose rows alone the transactions lock.
-            self.connection.execute(text(f"SELECT pg_advisory_xact_lock({_AUDIT_LOCK})"))
-        log = tables.audit_log
-        last = self._one(
-            select(log.c.sequence, log.c.hash).order_by(log.c.sequence.desc()).limit(1)
-        )
-        number = 1 if last is None else last["sequence"] + 1
-        previous = FIRST_HASH if last is None else last["hash"]
-        entry = AuditEntry(number, self.now, actor, action, subject, dict(content), previous)
-        row = {**vars(entry), "hash": audit_hash(previous, entry)}
-        self.connection.execute(insert_into(log), row)
-        return number

@@ -1,6 +1,7 @@
 """Writes of intents, attempts, events and executions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.domain.orders import LEGAL_EDGES, Execution, OrderIntent, OrderState
@@ -18,6 +19,7 @@ from stocker_pipeline.ledger.tables.orders import (
     suspense_ends,
 )
 from stocker_pipeline.ledger.writes_control import ControlWrites
+from stocker_pipeline.redaction import redacted
 
 _EXECUTION_KEY = ("broker", "account", "execution_id")
 _SYSTEM = "stocker"
@@ -57,7 +59,7 @@ class OrderWrites(ControlWrites):
         row = {
             "client_order_id": client_order_id,
             "attempt": attempt,
-            "kill_epoch": self.control(portfolio).epoch,
+            "kill_epoch": self.own_control(portfolio).epoch,
             "lease_token": self._token(portfolio),
             "code_version": code_version,
             "config_hash": config_hash,
@@ -80,6 +82,7 @@ class OrderWrites(ControlWrites):
             LedgerRefused: ``edge``: there is no such step between the two states.
         """
         order = self._required(event.client_order_id)
+        event = replace(event, reason=redacted(event.reason), raw=redacted(event.raw))
         last = self.last_event(event.client_order_id)
         if last is not None and not repeat and _same(last, event):
             return False
@@ -97,6 +100,7 @@ class OrderWrites(ControlWrites):
         if event.state not in LEGAL_EDGES[order.state]:
             self._refuse_edge(order, event)
         self.connection.execute(insert_into(order_events), row)
+        self.put_late_event(event.client_order_id, order.intent.key, event.kind)
         return True
 
     def book_execution(
@@ -162,9 +166,13 @@ class OrderWrites(ControlWrites):
             "why": why,
             "recorded_at": self.now,
         }
-        return insert_fact(
-            self.connection, suspense, row, ignoring={"recorded_at", "why", "portfolio"}
-        )
+        ignoring = {"recorded_at", "why", "portfolio"}
+        if not insert_fact(self.connection, suspense, row, ignoring=ignoring):
+            return False
+        facts = self.bound(suspense, **{name: row[name] for name in _EXECUTION_KEY})
+        subject = f"{broker}/{account}/{execution.execution_id}"
+        self.put_audit(_SYSTEM, "fill_suspended", subject[:200], {"why": why}, facts=facts)
+        return True
 
     def end_suspense(
         self,
@@ -191,7 +199,8 @@ class OrderWrites(ControlWrites):
             return False
         subject = f"{broker}/{account}/{execution_id}"
         content = {"resolution": resolution, "reason": reason}
-        self.put_audit(author, "suspense_ended", subject, content)
+        facts = self.bound(suspense_ends, **{name: row[name] for name in _EXECUTION_KEY})
+        self.put_audit(author, "suspense_ended", subject[:200], content, facts=facts)
         return True
 
     def _intent(self, intent: OrderIntent, config_hash: str) -> Row:

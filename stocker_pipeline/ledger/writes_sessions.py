@@ -12,10 +12,12 @@ from stocker_pipeline.ledger.records import (
     SessionRecord,
 )
 from stocker_pipeline.ledger.tables import sessions as tables
-from stocker_pipeline.ledger.writes import Writes
+from stocker_pipeline.ledger.writes_audit import AuditWrites
+
+_SYSTEM = "stocker"
 
 
-class SessionWrites(Writes):
+class SessionWrites(AuditWrites):
     """Adds to the tables in ``tables.sessions``. True = written now, False = it was there."""
 
     def put_portfolio(self, record: PortfolioRecord) -> bool:
@@ -53,7 +55,11 @@ class SessionWrites(Writes):
     def put_config(self, config_hash: str, content: str) -> bool:
         """Keep a configuration under its hash."""
         row = {"config_hash": config_hash, "content": content, "created_at": self.now}
-        return insert_fact(self.connection, tables.config_versions, row, ignoring={"created_at"})
+        if not insert_fact(self.connection, tables.config_versions, row, ignoring={"created_at"}):
+            return False
+        facts = self.bound(tables.config_versions, config_hash=config_hash)
+        self.put_audit(_SYSTEM, "config_version", config_hash, {}, facts=facts)
+        return True
 
     def open_session(self, record: SessionRecord) -> bool:
         """Begin a session, once: on which configuration and data it is decided.
@@ -99,6 +105,12 @@ class SessionWrites(Writes):
             "reason": record.reason,
             "recorded_at": self.now,
         }
-        return insert_fact(
-            self.connection, tables.session_outcomes, row, ignoring={"reason", "recorded_at"}
-        )
+        ignoring = {"reason", "recorded_at"}
+        if not insert_fact(self.connection, tables.session_outcomes, row, ignoring=ignoring):
+            return False
+        key = {"portfolio": record.portfolio, "session": record.session}
+        facts = self.bound(tables.session_outcomes, **key)
+        content = {"outcome": str(record.outcome), "reason_code": record.reason_code}
+        subject = f"{record.portfolio}/{record.session}"
+        self.put_audit(_SYSTEM, "outcome", subject, content, facts=facts)
+        return True

@@ -38,6 +38,7 @@ What this leans on
     ``_get_event_batch_size``, ``register_instance``.
 """
 
+import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -53,10 +54,11 @@ from dagster._core.storage.event_log.schema import (
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster_shared.record import replace
 from sqlalchemy.engine import Connection
 
+from stocker_pipeline import redaction
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.orchestration.event_log_checks import store_check_evaluations
 from stocker_pipeline.orchestration.event_text import Pattern
@@ -75,6 +77,9 @@ _CHECK_EVALUATED = DagsterEventType.ASSET_CHECK_EVALUATION.value
 _BATCHED = _TAGGED | {_PLANNED, _CHECK_PLANNED, _CHECK_EVALUATED}
 
 Row = Mapping[str, Any]
+
+# Whoever stores events logs too: the webserver, the daemon and every run worker load this module.
+redaction.install()
 
 
 class BatchedEvents(SqlEventLogStorage):
@@ -95,6 +100,20 @@ class BatchedEvents(SqlEventLogStorage):
         """
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(self.batch_events))
         super().register_instance(instance)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event, without the secrets in its texts."""
+        super().store_event(without_secrets(event))
+
+    def _clean_rows(
+        self, events: Sequence[EventLogEntry]
+    ) -> tuple[Sequence[EventLogEntry], list[Row]]:
+        """Events without the secrets in their texts, and their rows."""
+        rows = self._event_rows(events)
+        if not any(redaction.holds_secret(row["event"]) for row in rows):
+            return events, rows
+        events = [without_secrets(event) for event in events]
+        return events, self._event_rows(events)
 
     def _event_rows(self, events: Sequence[EventLogEntry]) -> list[Row]:
         """The rows of events: those of ``_event_to_row``, made faster where events are alike."""
@@ -233,12 +252,12 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
             events: Events in the order in which they happened. Those of a type that Dagster never
                 batches, or of several runs, go one by one as in the stock storage.
         """
-        rows = self._event_rows(events)
+        clean, rows = self._clean_rows(events)
         if not is_batch(rows) or len({row["run_id"] for row in rows}) > 1:
-            super().store_event_batch(events)
+            super().store_event_batch(clean)
             return
         with self.index_connection() as index:
-            self._store_indexed(index, events, rows)
+            self._store_indexed(index, clean, rows)
             with self.run_connection(rows[0]["run_id"]) as run_shard:
                 run_shard.execute(SqlEventLogStorageTable.insert(), rows)
             self._in_run_shard_alone.update((id(event), event) for event in events)
@@ -251,7 +270,7 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
             super().store_event(event)
             return
         with self.index_connection() as index:
-            self._store_indexed(index, [event], [self._event_to_row(event)])
+            self._store_indexed(index, *self._clean_rows([event]))
         del self._in_run_shard_alone[id(event)]
 
     def _insert_batch(self, conn: Connection, rows: Sequence[Row]) -> Sequence[int]:
@@ -262,6 +281,14 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
             sqlalchemy.select(sqlalchemy.func.max(SqlEventLogStorageTable.c.id))
         ).scalar_one()
         return range(last - len(rows) + 1, last + 1)
+
+
+def without_secrets(event: EventLogEntry) -> EventLogEntry:
+    """The event with every text redacted: metadata, messages, errors and their traces."""
+    text = serialize_value(event)
+    if not redaction.holds_secret(text):
+        return event
+    return deserialize_value(json.dumps(redaction.redacted_value(json.loads(text))), EventLogEntry)
 
 
 def _without_partitions(planned: EventLogEntry) -> EventLogEntry:

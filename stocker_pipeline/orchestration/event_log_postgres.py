@@ -49,7 +49,7 @@ class BatchedPostgresEventLogStorage(BatchedEvents, PostgresEventLogStorage):
             events: Events in the order in which they happened. Those of a type that Dagster never
                 batches are left to the stock storage.
         """
-        rows = self._event_rows(events)
+        events, rows = self._clean_rows(events)
         if not is_batch(rows):
             super().store_event_batch(events)
             return

@@ -5,13 +5,16 @@ the close stage; all four of a past session are its whole day. Stays out: what t
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.lean_imports import spare_pandas_and_scipy
 from stocker_pipeline.orchestration.fills_sensor import fills_sensor
+from stocker_pipeline.orchestration.monitor_sensors import monitor_sensors
 from stocker_pipeline.orchestration.paper_metadata import (
     parity_metadata,
     session_metadata,
@@ -67,6 +70,13 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     first, today = Settings().first_session, SystemClock().now().date()
     calendar, partitions = session_calendar(first, today), session_partitions(first, today)
 
+    def started(context: dg.AssetExecutionContext) -> tuple[date, date]:
+        """The first and the last session of the run."""
+        spare_pandas_and_scipy()  # only now: strategies and other assets are loaded
+        keys = list(context.partition_keys)
+        start, end = contiguous_range(keys, calendar, where=f"portfolio {name}")
+        return start, end
+
     @dg.multi_asset(
         name=f"{name}__signals",
         specs=[_spec(name, "signals", ["raw_bars", "corporate_actions"], _thinks(portfolio))],
@@ -78,8 +88,7 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         lake: dg.ResourceParam[Lake],
         venue: dg.ResourceParam[Venue],
     ) -> dg.MaterializeResult[Any]:
-        keys = list(context.partition_keys)
-        start, end = contiguous_range(keys, calendar, where=f"portfolio {name}")
+        start, end = started(context)
         with venue.ledger() as ledger:
             book = ledger.read(lambda r: r.portfolio(name))
         opening = Opening(book.book_start if book else start, None, start)
@@ -110,12 +119,11 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         venue: dg.ResourceParam[Venue],
     ) -> Any:
         chosen = [a for a in PAPER_ASSETS if dg.AssetKey([name, a]) in context.selected_asset_keys]
-        start, end = contiguous_range(
-            list(context.partition_keys), calendar, where=f"portfolio {name}"
-        )
+        start, end = started(context)
         sessions = calendar.sessions(start, end).tolist()
         reports = list(_run(venue, name, portfolio, lake, sessions, chosen))
-        metadata = session_metadata(venue, name, [report.session for report in reports])
+        settled = [report.session for report in reports]
+        metadata = session_metadata(venue, name, portfolio, settled)
         for asset in chosen:
             for session, found in metadata[asset].items():
                 context.add_asset_metadata(found, [name, asset], session.isoformat())
@@ -135,14 +143,16 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         lake: dg.ResourceParam[Lake],
         venue: dg.ResourceParam[Venue],
     ) -> dg.MaterializeResult[Any]:
+        _, end = started(context)
         with venue.ledger() as ledger:
             found = compare(ledger, lake, name, portfolio)
-        last = list(context.partition_keys)[-1]
-        context.add_asset_metadata(parity_metadata(found), partition_key=last)
+        context.add_asset_metadata(parity_metadata(found), partition_key=end.isoformat())
         return dg.MaterializeResult()
 
     return dg.Definitions(
-        assets=[signals, book, parity], sensors=[fills_sensor(name)], **_day_of(name)
+        assets=[signals, book, parity],
+        sensors=[fills_sensor(name), *monitor_sensors(name, portfolio)],
+        **_day_of(name),
     )
 
 

@@ -12,7 +12,8 @@ import dagster as dg
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.ledger import Reader
-from stocker_pipeline.stages.overview import ticket_of
+from stocker_pipeline.ledger.limit_records import LimitRejection
+from stocker_pipeline.stages.overview import breaker_now, ticket_of
 from stocker_pipeline.stages.parity import Parity
 from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.strategies.portfolio import Portfolio
@@ -22,11 +23,11 @@ _TABLES_UP_TO = 21
 
 
 def session_metadata(
-    venue: Venue, name: str, sessions: Sequence[date]
+    venue: Venue, name: str, portfolio: Portfolio, sessions: Sequence[date]
 ) -> Mapping[str, Mapping[date, Mapping[str, Any]]]:
     """Asset → session → metadata, for the sessions of one run."""
     with venue.ledger() as ledger:
-        return ledger.read(lambda reader: _all(reader, name, sessions))
+        return ledger.read(lambda reader: _all(reader, name, portfolio, sessions))
 
 
 def tomorrow_metadata(
@@ -39,7 +40,9 @@ def tomorrow_metadata(
     columns = ("symbol", "quantity", "notional_usd", "weight_after", "decision", "why")
     rows = [[_number(row[column]) for column in columns] for row in found["orders"]]
     after = found["gross_exposure_after"]
+    stopped = [[one["symbol"], one["limit"], one["sentence"]] for one in found["suppressed"]]
     return {
+        **({"next_stopped": _table(["symbol", "limit", "why"], stopped)} if stopped else {}),
         "next_session": coming.isoformat(),
         "next_orders": _table(columns, rows) if rows else "none",
         **({} if after is None else {"gross_exposure_after_next_orders": after}),
@@ -68,14 +71,16 @@ def parity_metadata(found: Parity) -> Mapping[str, Any]:
 
 
 def _all(
-    reader: Reader, name: str, sessions: Sequence[date]
+    reader: Reader, name: str, portfolio: Portfolio, sessions: Sequence[date]
 ) -> Mapping[str, Mapping[date, Mapping[str, Any]]]:
     described = sessions[-_TABLES_UP_TO:]
     return {
         "targets": {session: _targets(reader, name, session) for session in described},
         "orders": {session: _orders(reader, name, session) for session in described},
         "fills": {session: _fills(reader, name, session) for session in described},
-        "portfolio_snapshot": {session: _snapshot(reader, name, session) for session in described},
+        "portfolio_snapshot": {
+            session: _snapshot(reader, name, portfolio, session) for session in described
+        },
     }
 
 
@@ -103,7 +108,9 @@ def _targets(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
 
 def _orders(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
     orders = reader.orders(name, session=session)
+    stopped = reader.limit_rejections(name, session)
     return {
+        **_stopped(stopped),
         "orders": len(orders),
         "table": _table(
             ["symbol", "quantity", "reference", "decision", "state", "filled"],
@@ -119,6 +126,17 @@ def _orders(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
                 for order in orders
             ],
         ),
+    }
+
+
+def _stopped(found: Sequence[LimitRejection]) -> Mapping[str, Any]:
+    if not found:
+        return {}
+    return {
+        "stopped_by_limits": _table(
+            ["symbol", "limit", "when", "why"],
+            [[one.symbol, one.limit, one.stage.value, one.sentence] for one in found],
+        )
     }
 
 
@@ -142,7 +160,7 @@ def _fills(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
     }
 
 
-def _snapshot(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
+def _snapshot(reader: Reader, name: str, portfolio: Portfolio, session: date) -> Mapping[str, Any]:
     snapshot, ended = reader.snapshot(name, session), reader.outcome(name, session)
     found: dict[str, Any] = {}
     if ended is not None:
@@ -156,6 +174,12 @@ def _snapshot(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
         for key in ("drawdown", "gross_exposure"):
             value = getattr(snapshot, key)
             found |= {} if value is None else {key: value}
+        breaker = breaker_now(reader, name, portfolio.parameters, session)
+        found |= {
+            "drawdown_breaker": breaker["sentence"],
+            "drawdown_breaker_trips_below_nav": breaker["trips_below_nav"],
+            "drawdown_breaker_releases_above_nav": breaker["releases_above_nav"],
+        }
     return found
 
 

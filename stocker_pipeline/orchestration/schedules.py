@@ -91,9 +91,10 @@ def session_schedule(
     decide: Decide,
     description: str,
     once_into: dg.AssetKey | None = None,
+    partitioned: bool = True,
     clock: Clock | None = None,
 ) -> dg.ScheduleDefinition:
-    """A schedule in New York's time that runs a partitioned job for the sessions it names.
+    """A schedule in New York's time that runs a job for the sessions it names.
 
     It is switched on where ``STOCKER_ENV`` is one of ``environments``. Elsewhere it is off, and a
     tick of a schedule that somebody switched on by hand is skipped with that reason.
@@ -104,6 +105,7 @@ def session_schedule(
         environments: Where it runs, at least one. No default: each schedule says so itself.
         decide: Pure; reads the tick alone.
         once_into: Leave out sessions whose partition of this asset is materialised.
+        partitioned: Whether the job has a partition of each session; else it is run as it is.
         clock: None = wall time.
 
     Raises:
@@ -134,7 +136,7 @@ def session_schedule(
             # The key is unique per tick only: it keeps one tick from running twice, no more.
             yield dg.RunRequest(
                 run_key=f"{name}:{session}",
-                partition_key=session,
+                partition_key=session if partitioned else None,
                 tags={SESSION_TAG: session},
             )
 

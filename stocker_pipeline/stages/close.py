@@ -11,6 +11,7 @@ from stocker_pipeline.domain.crash_points import crash_point
 from stocker_pipeline.domain.orders import OrderState
 from stocker_pipeline.engine.rebalance import Decision
 from stocker_pipeline.ledger import Lease, Reader, Writer
+from stocker_pipeline.ledger.limit_records import LimitStage
 from stocker_pipeline.ledger.records import OutcomeRecord, SessionKind
 from stocker_pipeline.risk.outcome import Outcome, OutcomeCode, outcome_of
 from stocker_pipeline.stages.decide import session_record
@@ -85,13 +86,20 @@ def outcome_from(reader: Reader, portfolio: str, session: date) -> Outcome:
     halted = withheld if withheld and withheld.outcome.value == "HALTED" else None
     if any(row.decision == Decision.HALTED.name for row in reader.decisions(portfolio, session)):
         halted = OutcomeCode.DATA_OUTAGE
+    made = {order.intent.key.symbol for order in orders}
+    stopped = {
+        found.symbol
+        for found in reader.limit_rejections(portfolio, session)
+        if found.stage is LimitStage.SIZING and found.symbol not in made
+    }
     return outcome_of(
-        wanted=len(orders),
+        wanted=len(orders) + len(stopped),
         sent=sum(order.attempts > 0 for order in orders),
         filled=sum(order.state is OrderState.FILLED for order in orders),
         executions=sum(order.filled_quantity != 0 for order in orders),
         skipped=withheld if withheld is OutcomeCode.LATE else None,
         halted=halted,
+        detail=f"limits stopped {len(stopped)} before they were made" if stopped else "",
     )
 
 

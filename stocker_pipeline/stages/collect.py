@@ -80,6 +80,10 @@ def _overlap(desk: Desk, session: date) -> date:
 def _mark(desk: Desk, lease: Lease, session: date, cursor: str) -> None:
     """Remember how far the account was read in this session."""
     name = _name(session)
+    latest = desk.ledger.read(lambda r: r.latest_snapshot(desk.name))
+    if latest is not None and latest.session > session:
+        # An old session once more: the sessions after it are to be read again from where it ended.
+        return
     if desk.ledger.read(lambda r: r.cursor(_scope(desk), name)) != cursor:
         crash_point("collect.cursor.before")
         desk.ledger.write(lease, lambda w: w.advance_cursor(_scope(desk), name, cursor))
@@ -165,12 +169,13 @@ def _suspend(writer: Writer, desk: Desk, execution: Execution, why: str) -> bool
     crash_point("collect.suspend.inside")
     writer.put_alert(
         Alert(
-            Severity.PAGE,
+            Severity.CRITICAL,
             "ghost_fill",
             f"{execution.quantity:+d} {execution.symbol} at {execution.price_e4 / 1e4:.4f} "
             f"(execution {execution.execution_id}): {why}; it is in suspense, in no book",
             desk.name,
             execution.session,
+            execution.execution_id[:200],
         )
     )
     return True

@@ -24,6 +24,8 @@ from stocker_pipeline.stages.close import close_book
 from stocker_pipeline.stages.collect import collect
 from stocker_pipeline.stages.decide import decide, session_record
 from stocker_pipeline.stages.desk import Desk
+from stocker_pipeline.stages.flatten import close_positions
+from stocker_pipeline.stages.kill_file import note_kill_file
 from stocker_pipeline.stages.patience import Waits
 from stocker_pipeline.stages.reconcile import reconcile
 from stocker_pipeline.stages.submit import resolve_unknown, submit
@@ -78,6 +80,7 @@ def done_before(desk: Desk, session: date) -> StageReport | None:
 
 
 def _stage(desk: Desk, session: date, stage: str) -> StageReport:
+    note_kill_file(desk.ledger, desk.kill_file)
     _begin_book(desk, session)
     try:
         with desk.ledger.lease(desk.name, session, stage) as lease:
@@ -148,6 +151,8 @@ def _unsettled(reader: Reader, desk: Desk, session: date) -> list[date]:
 
 
 def _open(desk: Desk, lease: Lease, session: date) -> None:
+    if _closes_book(desk, lease, session):
+        return
     done = desk.ledger.read(lambda r: r.outcome(desk.name, session))
     if done is not None:
         return
@@ -160,6 +165,19 @@ def _open(desk: Desk, lease: Lease, session: date) -> None:
     elif not _decide(desk, lease, session):
         return
     submit(desk, lease, session)
+
+
+def _closes_book(desk: Desk, lease: Lease, session: date) -> bool:
+    """Close the book, where a person gave leave for this session's open and it is time."""
+    leave = desk.ledger.read(lambda r: r.flatten(desk.name, session))
+    day, now = desk.day(session), desk.clock.now()
+    if leave is None or now >= day.window_closes_at:
+        return False
+    if now < day.window_opens_at:
+        raise Waits("early", f"orders of {session} are taken from {shown(day.window_opens_at)} on")
+    _recover(desk, lease, session)
+    close_positions(desk, lease, leave)
+    return True
 
 
 def _decide(desk: Desk, lease: Lease, session: date) -> bool:

@@ -1,7 +1,8 @@
 """Signals, targets and orders of one session of a paper or live book, decided before its open.
 
 The engine decides on a market cut before the open; a person's overrides and open breaks then take
-away, never add. The decision and its orders are one transaction. Stays out: sending them.
+away, never add, and so do the limits. The decision and its orders are one transaction. Stays out:
+sending them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from stocker_pipeline.ledger.records import DecisionRow, SessionKind, SessionRec
 from stocker_pipeline.risk.overrides import Adjusted, Override, OverrideKind, adjusted, wanted_of
 from stocker_pipeline.stages.desk import Desk, opening_of
 from stocker_pipeline.stages.forecast import forecast_rows
+from stocker_pipeline.stages.limits import Limited, after_sizing, write_stopped
 
 _SIGNAL = ("bars", "momentum", "direction", "vol", "weight")
 _TARGET = (
@@ -36,12 +38,18 @@ _TARGET = (
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a session would order, and why; nothing of it is written yet."""
+    """What a session would order, and why; nothing of it is written yet.
+
+    Attributes:
+        rows: After overrides and limits.
+        limited: What the limits made of the rows.
+    """
 
     session: date
     opening: OpeningBook
     rows: Sequence[DecisionRow]
     intents: Sequence[OrderIntent]
+    limited: Limited
 
 
 def ticket(reader: Reader, desk: Desk, session: date) -> Ticket:
@@ -62,7 +70,8 @@ def ticket(reader: Reader, desk: Desk, session: date) -> Ticket:
         rules=desk.rules,
         restraint=decided.restraint,
     )
-    rows = _rows(desk, decided, signals, changes)
+    limited = after_sizing(desk, session, decided, _rows(desk, decided, signals, changes))
+    rows = limited.rows
     intents = [
         OrderIntent(
             OrderKey(desk.environment, desk.account, desk.name, session, row.symbol),
@@ -73,7 +82,7 @@ def ticket(reader: Reader, desk: Desk, session: date) -> Ticket:
         for row in rows
         if row.ordered and row.reference_price is not None
     ]
-    return Ticket(session, opening, rows, intents)
+    return Ticket(session, opening, rows, intents, limited)
 
 
 def decide(desk: Desk, lease: Lease, session: date) -> Ticket:
@@ -118,6 +127,7 @@ def _commit(writer: Writer, desk: Desk, made: Ticket) -> None:
     writer.put_config(desk.config_hash, desk.config)
     writer.open_session(session_record(desk, made.session, SessionKind.DECIDED))
     writer.put_decisions(desk.name, made.session, made.rows)
+    write_stopped(writer, desk.name, made.session, made.limited)
     crash_point("decide.commit.inside")
     writer.put_intents(made.intents, config_hash=desk.config_hash)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 
 from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.domain.session import Clock, SessionCalendar
@@ -34,6 +35,7 @@ class Desk:
         panel: The market as far as it is known, with a row for every session up to the last one
             that is traded or settled here.
         data_versions: Which versions of the lake's tables the panel was made from.
+        kill_file: Where the file that stops everything would be; None = nobody looks for one.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Desk:
     calendar: SessionCalendar
     panel: Panel
     data_versions: Mapping[str, str]
+    kill_file: Path | None = None
 
     @cached_property
     def rules(self) -> Rules:
@@ -55,7 +58,9 @@ class Desk:
     @cached_property
     def config(self) -> str:
         """The effective configuration, as text with one form."""
-        return json.dumps(self.portfolio.model_dump(mode="json"), sort_keys=True)
+        limits = {name: bound.value for name, bound in self.portfolio.limit_bounds.items()}
+        dumped = self.portfolio.model_dump(mode="json") | {"limits_in_force": limits}
+        return json.dumps(dumped, sort_keys=True)
 
     @cached_property
     def config_hash(self) -> str:

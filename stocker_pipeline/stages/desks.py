@@ -17,6 +17,7 @@ from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import MARKET_DATASETS
 from stocker_pipeline.ledger import Ledger
 from stocker_pipeline.stages.desk import Desk
+from stocker_pipeline.stages.kill_file import KILL_FILE
 from stocker_pipeline.stages.market import panel_from_lake
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -75,4 +76,5 @@ def simulated_desk(
             calendar=SessionCalendar.between(first, last),
             panel=panel,
             data_versions=versions,
+            kill_file=accounts.parent / KILL_FILE,
         )

@@ -9,12 +9,17 @@ from datetime import date, datetime
 from typing import Any
 
 from stocker_pipeline.domain.errors import BookRefused
+from stocker_pipeline.domain.portfolio import PortfolioParameters
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.domain.trading_day import TradingDay
 from stocker_pipeline.engine.fills import fill_commission
 from stocker_pipeline.engine.rebalance import Decision
 from stocker_pipeline.ledger import Reader
+from stocker_pipeline.ledger.limit_records import LimitRejection
 from stocker_pipeline.ledger.records import DecisionRow
+from stocker_pipeline.risk.breaker import breaker_of
+from stocker_pipeline.risk.limits.facts import Judgement
+from stocker_pipeline.risk.limits.judging import meaning_of_limit
 from stocker_pipeline.risk.overrides import OverrideReason
 from stocker_pipeline.stages.decide import Ticket, in_force, ticket
 from stocker_pipeline.stages.desk import Desk
@@ -42,6 +47,7 @@ def status_of(reader: Reader, name: str, now: datetime) -> dict[str, Any]:
         "account": book.account,
         "state": control.state.value,
         "state_since": control.at,
+        "state_since_session": _first_under(reader, name, control.at, coming),
         "state_reason": f"{control.author}: {control.reason}",
         "last_session": settled,
         "outcome": ended.outcome.value if ended else None,
@@ -71,11 +77,27 @@ def status_of(reader: Reader, name: str, now: datetime) -> dict[str, Any]:
         "locked": locked,
         "overrides": [override_row(found) for found in reader.overrides(name, coming)],
         "alerts": [
-            {"at": found.recorded_at, "severity": found.severity.value, "text": found.text}
+            {
+                "at": found.recorded_at,
+                "session": found.session,
+                "severity": found.severity.value,
+                "text": found.text,
+            }
             for found in reader.alerts(name)[-_ALERTS_SHOWN:]
         ],
         "next": _next(reader, name, coming, now),
     }
+
+
+def breaker_now(
+    reader: Reader, name: str, parameters: PortfolioParameters, session: date | None = None
+) -> dict[str, Any]:
+    """The drawdown breaker after the last settled close, at or before ``session``."""
+    last = reader.latest_snapshot(name, session)
+    if last is None:
+        initial = begun(reader, name).initial_capital_e4
+        return breaker_of(initial, initial, False, parameters).values()
+    return breaker_of(last.nav_e4, last.peak_nav_e4, last.tripped, parameters).values()
 
 
 def next_session_of(reader: Reader, name: str) -> date:
@@ -89,6 +111,18 @@ def next_session_of(reader: Reader, name: str) -> date:
     if last is None:
         return start
     return SessionCalendar.between(last.session, last.session).next_session(last.session)
+
+
+def _first_under(reader: Reader, name: str, at: datetime | None, coming: date) -> date | None:
+    """The first session that was opened at or after an instant, or the next one to come."""
+    if at is None:
+        return None
+    opened = (
+        record.session
+        for record in reader.sessions(name)
+        if record.opened_at is not None and record.opened_at >= at
+    )
+    return next(opened, coming)
 
 
 def _next(reader: Reader, name: str, session: date, now: datetime) -> list[dict[str, Any]]:
@@ -124,6 +158,16 @@ def ticket_of(reader: Reader, desk: Desk, session: date) -> dict[str, Any]:
         "gross_exposure_after": after / nav if nav > 0 else None,
         "orders": [row for row in rows if row["quantity"]],
         "without_order": [row for row in rows if not row["quantity"]],
+        "suppressed": [
+            {
+                "symbol": found.order.symbol,
+                "wanted": found.order.quantity,
+                "ordered": found.left,
+                **_judged(judged),
+            }
+            for found in made.limited.suppressed
+            for judged in found.judgements
+        ],
         "commissions": sum(row["commission"] for row in rows),
         "in_force": [
             {"kind": found.kind.value, "symbol": found.symbol, "reason": found.reason}
@@ -131,6 +175,17 @@ def ticket_of(reader: Reader, desk: Desk, session: date) -> dict[str, Any]:
         ],
         "written": reader.session(desk.name, session) is not None,
         "intents": _intents(made),
+    }
+
+
+def _judged(found: Judgement | LimitRejection) -> dict[str, Any]:
+    """A broken limit with its numbers."""
+    return {
+        "limit": found.limit,
+        "measured": found.measured,
+        "bound": found.bound,
+        "unit": found.unit,
+        "sentence": found.sentence,
     }
 
 
@@ -208,6 +263,11 @@ def explain(reader: Reader, name: str, session: date, symbol: str) -> dict[str, 
             for order in orders
         ],
         "fills": fills,
+        "limits": [
+            {"stage": found.stage.value, **_judged(found)}
+            for found in reader.limit_rejections(name, session)
+            if found.symbol == symbol
+        ],
     }
 
 
@@ -230,10 +290,10 @@ def begun(reader: Reader, name: str) -> Any:
 
 
 def meaning_of(code: str) -> str:
-    """The sentence of a decision's or an override's code."""
+    """The sentence of a decision's, an override's or a limit's code."""
     if code in OverrideReason.__members__:
         return OverrideReason[code].meaning
-    return Decision[code].meaning
+    return meaning_of_limit(code) or Decision[code].meaning
 
 
 def order_row(order: Any) -> dict[str, Any]:

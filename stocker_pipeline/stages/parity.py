@@ -98,6 +98,7 @@ def _gaps(reader: Reader, name: str, snapshots: Sequence[SnapshotRow], twin: Run
         record = reader.session(name, session)
         decided = record is not None and record.kind is SessionKind.DECIDED
         decisions = {row.symbol: row for row in reader.decisions(name, session)}
+        stopped = {found.symbol for found in reader.limit_rejections(name, session)}
         days = []
         for j, symbol in enumerate(twin.panel.symbols):
             mark = float(twin.record.mark[at, j])
@@ -112,7 +113,9 @@ def _gaps(reader: Reader, name: str, snapshots: Sequence[SnapshotRow], twin: Run
                     int(np.rint(mark * 1e4)),
                     ours,
                     theirs,
-                    _cause(decided, decisions.get(symbol), ours, theirs),
+                    GapCause.OVERRIDES
+                    if symbol in stopped
+                    else _cause(decided, decisions.get(symbol), ours, theirs),
                     new,
                     old,
                     dividend,

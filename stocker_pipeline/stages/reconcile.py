@@ -10,7 +10,12 @@ from stocker_pipeline.domain.crash_points import crash_point
 from stocker_pipeline.domain.orders import OrderState
 from stocker_pipeline.gateways.brokers.broker import Broker
 from stocker_pipeline.ledger import Lease, Reader, Writer
-from stocker_pipeline.ledger.control_records import Alert, ReconciliationRecord, Severity
+from stocker_pipeline.ledger.control_records import (
+    Alert,
+    BreakRecord,
+    ReconciliationRecord,
+    Severity,
+)
 from stocker_pipeline.risk.reconciliation import Discrepancy, Statement, breaks_between
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.patience import read
@@ -97,19 +102,33 @@ def _record(writer: Writer, record: ReconciliationRecord) -> None:
             writer.end_break(
                 broken.break_id, how="cleared", author="stocker", reason="the two sides agree again"
             )
+            writer.put_alert(_over(record, broken))
     crash_point("reconcile.record.inside")
     for found in record.discrepancies:
         if (found.kind, found.symbol) not in known:
             writer.put_alert(_page(record, found))
 
 
+def _over(record: ReconciliationRecord, broken: BreakRecord) -> Alert:
+    return Alert(
+        Severity.CRITICAL,
+        f"break_{broken.kind}",
+        f"{broken.symbol or 'cash'}: the two sides agree again",
+        record.portfolio,
+        record.session,
+        broken.symbol,
+        recovers=True,
+    )
+
+
 def _page(record: ReconciliationRecord, found: Discrepancy) -> Alert:
     locked = f"{found.symbol} is" if found.symbol else "the portfolio is"
     return Alert(
-        Severity.PAGE,
+        Severity.CRITICAL,
         f"break_{found.kind}",
         f"{found.symbol or 'cash'}: expected {found.expected}, the broker has {found.observed} "
         f"({found.kind.meaning}); {locked} locked until the two agree",
         record.portfolio,
         record.session,
+        found.symbol,
     )

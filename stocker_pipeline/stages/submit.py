@@ -18,10 +18,12 @@ from stocker_pipeline.gateways.brokers.broker import (
     ReadFailed,
 )
 from stocker_pipeline.ledger import Lease, Writer
-from stocker_pipeline.ledger.control_records import Alert, ControlState, Severity
+from stocker_pipeline.ledger.control_records import Alert, Severity
 from stocker_pipeline.ledger.records import OrderEvent, OrderRecord
 from stocker_pipeline.risk.reconciliation import BreakKind
 from stocker_pipeline.stages.desk import Desk
+from stocker_pipeline.stages.limits import stopped_at_gate
+from stocker_pipeline.stages.permission import FLATTEN, why_forbidden
 from stocker_pipeline.stages.reconcile import reconcile
 
 _LOOK_UPS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30, 30))
@@ -94,7 +96,7 @@ def send(desk: Desk, lease: Lease, order: OrderRecord) -> None:
         _record(desk, lease, _event(order, "no_answer", OrderState.UNKNOWN, str(unclear)))
         look_up(desk, lease, order)
     else:
-        _record(desk, lease, _answer(order, answer, "answer"))
+        _record(desk, lease, answer_event(order, answer, "answer"))
 
 
 def resolve_unknown(desk: Desk, lease: Lease) -> None:
@@ -127,7 +129,7 @@ def look_up(desk: Desk, lease: Lease, order: OrderRecord) -> None:
             continue
         crash_point("submit.lookup.read")
         if found is not None:
-            _record(desk, lease, _answer(order, found, "lookup"))
+            _record(desk, lease, answer_event(order, found, "lookup"))
             return
         not_found += 1
         if not_found >= _NOT_FOUND_READS and desk.clock.now() - started >= _NOT_FOUND_SPAN:
@@ -155,6 +157,9 @@ def _begin(writer: Writer, desk: Desk, lease: Lease, order: OrderRecord) -> With
     """The last gates and the attempt, in one transaction."""
     withheld = _gates(writer, desk, lease, order)
     if withheld is None:
+        if desk.config_hash != order.config_hash:
+            # Changed since the decision: the attempt names what it was judged by.
+            writer.put_config(desk.config_hash, desk.config)
         writer.begin_attempt(
             order.client_order_id, code_version=desk.code_version, config_hash=desk.config_hash
         )
@@ -190,22 +195,16 @@ def _gates(writer: Writer, desk: Desk, lease: Lease, order: OrderRecord) -> With
         return Withheld("unreconciled", "the reconciliation is too old", final=False)
     if any(found.kind is BreakKind.CASH for found in clean.discrepancies):
         return Withheld("cash_break", "the broker's cash is not ours")
-    return None
+    # Last, because it writes down what it stops.
+    # What closes a book by a person's word is not held back by a limit.
+    broken = None if key.leg == FLATTEN else stopped_at_gate(writer, desk, order)
+    return None if broken is None else Withheld(f"limit_{broken.limit}", broken.sentence)
 
 
 def _forbidden(writer: Writer, desk: Desk, order: OrderRecord) -> Withheld | None:
-    """What the control state says now, whatever it said when the order was decided."""
-    control = writer.control(desk.name)
-    why = f"the portfolio is {control.state}: {control.reason}"
-    if control.state is ControlState.ARMED:
-        return None
-    key, quantity = order.intent.key, order.intent.quantity
-    decided = writer.decision(desk.name, key.session, key.symbol)
-    if control.state is ControlState.REDUCE_ONLY and decided is not None:
-        closes_at_most = 0 < abs(quantity) <= abs(decided.held)
-        if closes_at_most and (quantity < 0) == (decided.held > 0):
-            return None
-    return Withheld("control", why)
+    """What control says now, whatever it said when the order was decided."""
+    why = why_forbidden(writer, desk, order)
+    return None if why is None else Withheld("control", why)
 
 
 def _record_refusal(desk: Desk, lease: Lease, order: OrderRecord, words: str) -> None:
@@ -219,6 +218,7 @@ def _record_refusal(desk: Desk, lease: Lease, order: OrderRecord, words: str) ->
                 f"{order.intent.quantity:+d} {order.intent.key.symbol}: {words}",
                 desk.name,
                 order.intent.key.session,
+                order.intent.key.symbol,
             )
         )
 
@@ -237,7 +237,8 @@ def _event(order: OrderRecord, kind: str, state: OrderState, reason: str) -> Ord
     return OrderEvent(order.client_order_id, kind, state, reason=reason)
 
 
-def _answer(order: OrderRecord, found: BrokerOrder, kind: str) -> OrderEvent:
+def answer_event(order: OrderRecord, found: BrokerOrder, kind: str) -> OrderEvent:
+    """What the broker says of an order, as an event of it."""
     state = _ANSWERED[found.status]
     if not state.working and found.filled_quantity:
         # It ended with fills: its executions are booked first, then its end is read again.
@@ -255,12 +256,13 @@ def _answer(order: OrderRecord, found: BrokerOrder, kind: str) -> OrderEvent:
 def _page_unknown(desk: Desk, lease: Lease, order: OrderRecord) -> None:
     key = order.intent.key
     alert = Alert(
-        Severity.PAGE,
+        Severity.CRITICAL,
         "order_unknown",
         f"{order.intent.quantity:+d} {key.symbol} of {key.session}: {desk.broker.name} does "
         f"not say whether it has the order {order.client_order_id}",
         desk.name,
         key.session,
+        order.client_order_id,
     )
     crash_point("submit.page.before")
     desk.ledger.write(lease, lambda w: w.put_alert(alert))

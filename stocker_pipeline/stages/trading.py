@@ -19,8 +19,10 @@ from stocker_pipeline.ledger import Ledger
 from stocker_pipeline.ledger.engines import ledger_url, sqlite_file
 from stocker_pipeline.ledger.migrate import upgrade
 from stocker_pipeline.stages import day as days
+from stocker_pipeline.stages.audit import HEADS_FILE, note_head
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.desks import simulated_desk
+from stocker_pipeline.stages.kill_file import KILL_FILE, note_kill_file
 from stocker_pipeline.stages.walk import move_to, whole_day
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -46,6 +48,11 @@ class Venue:
     accounts: Path
 
     @property
+    def kill_file(self) -> Path:
+        """The file that stops everything while it exists; beside the folder of accounts."""
+        return self.accounts.parent / KILL_FILE
+
+    @property
     def replays(self) -> bool:
         """Whether time is moved here instead of waited for."""
         return self.environment == "dev"
@@ -57,9 +64,17 @@ class Venue:
         calendar = SessionCalendar.between(session, session)
         return FixedClock(TradingDay.of(session, calendar).open_stage_at)
 
+    @property
+    def audit_heads(self) -> Path:
+        """Where the last entry of the audit log is noted, outside the database."""
+        return self.accounts.parent / HEADS_FILE
+
     @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
+    def ledger(self, *, notes_head: bool = True) -> Iterator[Ledger]:
         """The environment's ledger; a file that is not there yet is made.
+
+        Args:
+            notes_head: Whether the audit log's last entry is noted afterwards.
 
         Raises:
             ConfigurationRefused: It is of another revision or environment, or the database is new.
@@ -68,7 +83,10 @@ class Venue:
         if target.get_backend_name() == "sqlite" and not sqlite_file(target).exists():
             upgrade(self.ledger_url)
         with Ledger.open(self.ledger_url, clock=SystemClock(), environment=self.environment) as it:
+            note_kill_file(it, self.kill_file)
             yield it
+            if notes_head:
+                note_head(it, self.audit_heads)
 
     @contextmanager
     def desk(

@@ -21,6 +21,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.domain.limits import Bound, Limits
+from stocker_pipeline.domain.monitoring import MonitorBounds
 from stocker_pipeline.domain.portfolio import PortfolioParameters, bounded
 from stocker_pipeline.strategies.base import Strategy
 from stocker_pipeline.strategies.registry import strategies
@@ -54,6 +56,15 @@ class Portfolio(BaseModel):
         validate_default=True,
         description="The strategy's parameters; those left out have its defaults.",
     )
+    limits: Limits = Field(
+        default_factory=Limits,
+        description="What no order of a paper or live book may break; those left out have their "
+        "defaults.",
+    )
+    monitors: MonitorBounds = Field(
+        default_factory=MonitorBounds,
+        description="When the monitors of a paper book speak up; see docs/monitors.md.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -85,6 +96,17 @@ class Portfolio(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _limits_are_below_their_ceilings(self) -> Self:
+        for name, bound in self.limit_bounds.items():
+            if bound.beyond:
+                kind = "at least" if bound.at_least else "at most"
+                raise ValueError(
+                    f"limits.{name} was {bound.value:g}: {kind} {bound.ceiling:g} is allowed; the "
+                    f"default of this portfolio is {bound.default:g}"
+                )
+        return self
+
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -97,6 +119,11 @@ class Portfolio(BaseModel):
         schema["properties"]["parameters"] = {
             "type": "object",
             "description": schema["properties"]["parameters"].get("description", ""),
+        }
+        schema["properties"]["monitors"] = _inlined(MonitorBounds.model_json_schema())
+        limits = schema["properties"]["limits"]
+        schema["properties"]["limits"] = _inlined(Limits.model_json_schema()) | {
+            "description": limits.get("description", "")
         }
         schema["allOf"] = [
             {
@@ -113,6 +140,11 @@ class Portfolio(BaseModel):
     def universe(self) -> list[str]:
         """Every symbol that may be held on some session, sorted: whose bars are needed."""
         return self.membership.candidates
+
+    @property
+    def limit_bounds(self) -> Mapping[str, Bound]:
+        """The pre-trade limits in force, by name."""
+        return self.limits.bounds(self.parameters, self.initial_capital, len(self.universe))
 
     def rule(self) -> Strategy[Any]:
         """The strategy with this portfolio's parameters."""
@@ -173,6 +205,10 @@ def _known_keys(path: list[str], known: type[Strategy[Any]] | None, keys: list[s
     """What could have stood where an unknown key stands."""
     if path[0] == "universe":
         return ", ".join(keys_at(path[1:]))
+    if path[0] == "monitors" and len(path) > 1:
+        return f"the bounds {', '.join(MonitorBounds.model_fields)}"
+    if path[0] == "limits":
+        return f"the limits {', '.join(Limits.model_fields)}"
     if path[0] == "parameters" and known is not None:
         return f"the parameters {', '.join(known.Parameters.model_fields)}"
     return ", ".join(keys)

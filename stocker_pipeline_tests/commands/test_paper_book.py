@@ -1,10 +1,13 @@
 """``stocker status|ticket|explain|positions|orders|fills``: what a person reads about a book."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from stocker_pipeline_tests.commands.paper import BOOK, FIRST, LAST, NEXT
+
+NEW_YEAR = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def answer(paper, *arguments, code=0):
@@ -24,8 +27,36 @@ def test_status_tells_state_last_session_and_value(paper):
     assert found["next"][-1]["session"] == str(NEXT)
     code, text, _ = paper("status", BOOK)
     assert code == 0
-    for words in ("ARMED since", "NAV 98,320.2719", f"stocker day {BOOK} --session {NEXT}"):
+    # Time is moved here: the book's session says when, not the hour at which it was replayed.
+    for words in (
+        f"ARMED since session {FIRST}",
+        "NAV 98,320.2719",
+        f"stocker day {BOOK} --session {NEXT}",
+    ):
         assert words in text
+
+
+def test_status_in_real_time_tells_the_instant_and_not_the_session(paper, book_home, monkeypatch):
+    from stocker_pipeline.commands import paper_book
+
+    found = answer(paper, "status", BOOK)
+    shown = []
+    monkeypatch.setattr(paper_book, "say", shown.append)
+    paper_book._print_status({**found, "environment": "paper", "state_since": NEW_YEAR, "next": []})
+    assert "ARMED since 2026-01-01 07:00:00 EST" in shown[0]
+
+
+def test_no_table_of_a_replayed_book_shows_the_hour_of_the_replay(paper, desk):
+    with desk() as opened:
+        opened.broker.control.trade_by_hand("AAPL", 5, 2_000_000)
+    assert paper("reconcile", BOOK)[0] == 7
+    found = answer(paper, "status", BOOK)
+    assert found["breaks"][0]["since"]
+    assert {row["session"] for row in found["alerts"]} == {str(LAST)}
+    text = paper("status", BOOK)[1]
+    assert "breaks with the broker" in text
+    for instant in (found["state_since"], found["breaks"][0]["since"], found["alerts"][0]["at"]):
+        assert instant[:10] not in text
 
 
 def test_status_of_a_book_in_real_time_tells_what_comes_in_new_york(paper, monkeypatch):

@@ -29,6 +29,20 @@ def _copy(table: str, changes: str, where: str = "1 = 1") -> str:
     return f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table} WHERE {where}"
 
 
+def _said(of_account: str) -> str:
+    """Insert a word about an account, long ago."""
+    return f"""INSERT INTO account_control (epoch, account, state, author, reason, at)
+    VALUES ({of_account}, 'because', '2000-01-03T00:00:00.000000+00:00')"""
+
+
+def _rejected(stage: str, at: str) -> str:
+    """Insert that a limit stopped every order there is."""
+    return f"""INSERT INTO limit_rejections (portfolio, session, client_order_id, limit_name, stage,
+      symbol, measured, bound, unit, sentence, recorded_at)
+    SELECT portfolio, session, client_order_id, 'single_name', '{stage}', symbol, '0.5', '0.4',
+      'of NAV', 'too much', {at} FROM order_intents"""
+
+
 MONDAY_ROW = "session = '2010-01-04'"
 TUESDAY_ROW = "session = '2010-01-05'"
 
@@ -134,6 +148,18 @@ PLANTS = (
             _copy("control_state", "epoch = 3; state = 'ARMED'", "epoch = 1"),
         ),
         "epoch 3, state ARMED, author stocker",
+    ),
+    Plant(
+        "inv_13_no_attempt_while_killed",
+        ("account_control",),
+        (_said("1, '*', 'KILLED', 'anna'"),),
+        "kill_epoch 1, state ARMED",
+    ),
+    Plant(
+        "inv_15_a_kill_is_lifted_by_a_person",
+        ("account_control",),
+        (_said("1, '*', 'KILLED', 'anna'"), _said("2, '*', 'ARMED', 'stocker'")),
+        "epoch 2, state ARMED, author stocker",
     ),
     Plant(
         "inv_17_an_execution_is_booked_once",
@@ -278,13 +304,25 @@ PLANTS = (
         "inv_34_the_audit_chain_is_whole",
         ("audit_log",),
         ("UPDATE audit_log SET actor = 'somebody' WHERE sequence = 2",),
-        "entry 2 was changed after it was written",
+        "entry 2, control of trend_paper",
     ),
     Plant(
         "inv_34_the_audit_chain_is_whole",
         ("audit_log",),
         ("DELETE FROM audit_log WHERE sequence = 2",),
-        "entry 2 is missing",
+        "entry 2 removed",
+    ),
+    Plant(
+        "inv_41_what_a_limit_stopped_was_not_sent",
+        ("limit_rejections",),
+        (_rejected("gate", "'2010-01-04T12:00:00.000000+00:00'"),),
+        "limit_name single_name, stage gate, fault sent",
+    ),
+    Plant(
+        "inv_41_what_a_limit_stopped_was_not_sent",
+        ("limit_rejections",),
+        (_rejected("sizing", LATER),),
+        "stage sizing, fault not a reduction",
     ),
     Plant(
         "inv_43_one_environment",

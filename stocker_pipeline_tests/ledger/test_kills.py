@@ -18,6 +18,16 @@ from stocker_pipeline_tests.ledger.builders import BOOK, open_book, trade_monday
 
 _FORK = multiprocessing.get_context("fork")
 
+PLACES = ["before", "inside", "after"]
+_ON = pytest.mark.parametrize(
+    ("dialect", "place"),
+    [
+        *[("sqlite", place) for place in PLACES],
+        ("postgresql", "inside"),
+        *[pytest.param("postgresql", p, marks=pytest.mark.slow) for p in ("before", "after")],
+    ],
+)
+
 
 def _killed_at(point: str, act: Callable[[], object]) -> None:
     """Do it in a process of its own, which dies at the point."""
@@ -33,14 +43,14 @@ def _killed_at(point: str, act: Callable[[], object]) -> None:
     assert process.exitcode == -signal.SIGKILL, f"{point} was not reached"
 
 
-@pytest.mark.parametrize("place", ["before", "inside", "after"])
+@_ON
 def test_an_upgrade_that_was_killed_is_run_again(empty_url: str, place: str) -> None:
     _killed_at(f"ledger.migration.{place}", lambda: upgrade(empty_url))
     upgrade(empty_url)
     assert check(empty_url) == []
 
 
-@pytest.mark.parametrize("place", ["before", "inside", "after"])
+@_ON
 def test_a_backup_that_was_killed_is_whole_or_not_there(
     ledger: Ledger, ledger_url: str, tmp_path: Path, place: str
 ) -> None:
@@ -60,7 +70,7 @@ def test_a_backup_that_was_killed_is_whole_or_not_there(
         assert digest(restored, BOOK) == digest(ledger, BOOK)
 
 
-@pytest.mark.parametrize("place", ["before", "inside", "after"])
+@_ON
 def test_a_restore_that_was_killed_is_run_again_where_nothing_is_there_yet(
     ledger: Ledger, ledger_url: str, empty_url: str, tmp_path: Path, place: str
 ) -> None:

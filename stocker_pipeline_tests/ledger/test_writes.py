@@ -350,6 +350,7 @@ def test_what_a_person_does_is_in_the_audit_log(ledger: Ledger) -> None:
     assert [(entry.actor, entry.action) for entry in log] == [
         ("stocker", "portfolio_opened"),
         ("stocker", "control"),
+        ("stocker", "config_version"),
         ("anna", "confirmation"),
         ("anna", "cash_flow"),
     ]
@@ -358,7 +359,7 @@ def test_what_a_person_does_is_in_the_audit_log(ledger: Ledger) -> None:
 
 def test_the_same_alert_of_a_session_pages_once(ledger: Ledger) -> None:
     open_book(ledger)
-    alert = Alert(Severity.PAGE, "break", "TSLA 7 at the broker alone", BOOK, MONDAY)
+    alert = Alert(Severity.CRITICAL, "break", "TSLA 7 at the broker alone", BOOK, MONDAY)
     first = ledger.write(None, lambda writer: writer.put_alert(alert))
     assert ledger.write(None, lambda writer: writer.put_alert(alert)) == first
     tuesday = replace(alert, session=TUESDAY)

@@ -1,5 +1,7 @@
 """A paper portfolio as Dagster assets: stages by selection, and a book that repeats nothing."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -41,17 +43,22 @@ def lake(tmp_path: Path) -> Lake:
     return made
 
 
-@pytest.fixture
-def run(lake: Lake):
-    """Run assets of the paper portfolio ``p`` over a range; returns instance and outcome."""
-    definitions = dg.Definitions.merge(
+def definitions_on(lake_root: str) -> dg.Definitions:
+    """The paper portfolio ``p`` on a lake."""
+    return dg.Definitions.merge(
         paper_definitions("p", small_portfolio()),
         dg.Definitions(
             assets=[dg.AssetSpec("raw_bars"), dg.AssetSpec("corporate_actions")],
-            resources={"lake": LakeResource(root=lake.root), "venue": VenueResource()},
+            resources={"lake": LakeResource(root=lake_root), "venue": VenueResource()},
             executor=dg.in_process_executor,
         ),
     )
+
+
+@pytest.fixture
+def run(lake: Lake):
+    """Run assets of the paper portfolio ``p`` over a range; returns instance and outcome."""
+    definitions = definitions_on(lake.root)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def over(assets: Sequence[str], first: date, last: date):
@@ -136,6 +143,34 @@ def test_parity_finds_no_gap_where_nothing_went_another_way(run, lake):
     assert stored["nav"].to_pylist() == stored["backtest_nav"].to_pylist()
 
 
+ALL_IN_A_PROCESS = """
+import sys
+from datetime import date
+import dagster as dg
+from stocker_pipeline.orchestration.runs import run_assets
+from stocker_pipeline_tests.orchestration.test_paper_component import DAY, definitions_on
+definitions = definitions_on(sys.argv[1])
+with dg.DagsterInstance.ephemeral() as instance:
+    for assets in (["signals", *DAY], ["parity"]):
+        keys = [dg.AssetKey(["p", asset]) for asset in assets]
+        sessions = (date(2020, 3, 2), date(2020, 3, 6))
+        found = run_assets(definitions, instance, keys, sessions=sessions)
+        print("done" if found.success else found.error)
+print(*sorted({"pandas", "scipy.linalg"} & set(sys.modules)))
+"""
+
+
+def test_the_process_of_a_run_loads_neither_pandas_nor_scipy(lake):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ALL_IN_A_PROCESS, lake.root],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["done", "done"]
+
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -160,7 +195,7 @@ def test_a_session_is_settled_at_the_hour_of_its_own_close(at, decided):
     assert found == decided or str(found).startswith(str(decided))
 
 
-def test_schedules_and_sensor_of_the_book_do_not_run_in_dev():
+def test_schedules_and_sensors_of_the_book_do_not_run_in_dev():
     made = paper_definitions("p", small_portfolio())
     schedules = {schedule.name: schedule for schedule in made.schedules or ()}
     assert set(schedules) == {"p__open_session", "p__close_session"}
@@ -168,5 +203,6 @@ def test_schedules_and_sensor_of_the_book_do_not_run_in_dev():
         schedule.default_status is dg.DefaultScheduleStatus.STOPPED
         for schedule in schedules.values()
     )
-    (sensor,) = made.sensors or ()
-    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+    sensors = made.sensors or ()
+    assert "p__fills" in {sensor.name for sensor in sensors}
+    assert all(sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in sensors)

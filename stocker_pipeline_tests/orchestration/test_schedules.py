@@ -29,6 +29,14 @@ def page() -> None:
 JOB = dg.define_asset_job("page_job", selection=[page])
 
 
+@dg.asset
+def whole() -> None:
+    pass
+
+
+WHOLE_JOB = dg.define_asset_job("whole_job", selection=[whole])
+
+
 @pytest.fixture(autouse=True)
 def paper(monkeypatch):
     monkeypatch.setenv("STOCKER_ENV", "paper")
@@ -56,7 +64,7 @@ def scheduled(decide=each_session, *, at=SUMMER_EVENING, **changes) -> dg.Schedu
 
 def evaluated(schedule: dg.ScheduleDefinition, at: str, instance=None):
     """The answer to a tick due at this instant."""
-    loaded = dg.Definitions(assets=[page], jobs=[JOB], schedules=[schedule])
+    loaded = dg.Definitions(assets=[page, whole], jobs=[JOB, WHOLE_JOB], schedules=[schedule])
     context = dg.build_schedule_context(
         instance=instance,
         scheduled_execution_time=datetime.fromisoformat(at),
@@ -76,6 +84,14 @@ def test_a_tick_on_a_session_asks_for_that_session_with_a_key_and_a_tag():
     assert request.partition_key == "2024-07-03"
     assert request.run_key == "page:2024-07-03"
     assert request.tags[SESSION_TAG] == "2024-07-03"
+
+
+def test_a_job_without_partitions_is_run_as_it_is_on_sessions_alone():
+    schedule = scheduled(job=WHOLE_JOB, partitioned=False)
+    (request,) = evaluated(schedule, SUMMER_EVENING).run_requests
+    assert request.partition_key is None
+    assert request.run_key == "page:2024-07-03"
+    assert "2024-07-04 (Thursday)" in evaluated(schedule, "2024-07-04T21:30:00+00:00").skip_message
 
 
 @pytest.mark.parametrize(

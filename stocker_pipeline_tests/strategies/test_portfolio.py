@@ -34,6 +34,12 @@ WRONG = [
     ({"parameters": {"single_cap": None}}, "parameters.single_cap", "None"),
     ({"parameters": {"flips": "three"}}, "parameters.flips", "three"),
     ({"parameters": {"loopback": 3}}, "parameters.loopback", "loopback"),
+    ({"monitors": {"daily_loss_reduce": 0.3}}, "monitors.daily_loss_reduce", "0.3"),
+    ({"monitors": {"daily_loss_reduce": float("nan")}}, "monitors.daily_loss_reduce", "nan"),
+    ({"monitors": {"daily_loss_reduce": None}}, "monitors.daily_loss_reduce", "None"),
+    ({"monitors": {"drawdown_reduce": 0.0}}, "monitors.drawdown_reduce", "0.0"),
+    ({"monitors": {"drift_sessions": 1.5}}, "monitors.drift_sessions", "1.5"),
+    ({"monitors": {"daily_lose": 0.03}}, "monitors.daily_lose", "daily_loss_reduce"),
 ]
 
 
@@ -100,3 +106,11 @@ def test_weights_outside_the_universe_are_refused():
     data = {"strategy": "sixty_forty", "universe": ["SPY", "TLT"]}
     with pytest.raises(ConfigurationRefused, match="IEF, not in the universe"):
         portfolio_from(data, where="x")
+
+
+def test_a_drawdown_that_kills_is_not_below_the_one_that_reduces():
+    bounds = {"drawdown_reduce": 0.2, "drawdown_kill": 0.1}
+    with pytest.raises(ConfigurationRefused, match=r"0\.1, below drawdown_reduce 0\.2"):
+        portfolio_from(GOOD | {"monitors": bounds}, where="mine.yaml")
+    never = portfolio_from(GOOD | {"monitors": {"drawdown_kill": None}}, where="mine.yaml")
+    assert never.monitors.drawdown_kill is None

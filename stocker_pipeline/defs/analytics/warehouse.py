@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lean_imports import imported_when_used, not_found
+from stocker_pipeline.orchestration.schedules import each_session, session_schedule
 from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.portfolios import portfolio_names
@@ -129,4 +130,22 @@ def warehouse() -> dg.Definitions:
         build = ["build", "--exclude-resource-type", "unit_test"]
         yield from dbt.cli(build, context=context).stream()
 
-    return dg.Definitions(assets=[models], resources={"dbt": _dbt()})
+    # Not in the close of a book: a run holds its pools while it waits, and a book that waited for
+    # its broker would keep every other from being closed.
+    marts = dg.define_asset_job(
+        "marts",
+        selection=dg.AssetSelection.assets(models),
+        description="Every mart, from the lake as it is.",
+    )
+    evening = session_schedule(
+        "marts",
+        job=marts,
+        cron="30 18 * * *",
+        environments=("paper", "live"),
+        decide=each_session,
+        partitioned=False,
+        description="18:30 of each session, after its close: every mart.",
+    )
+    return dg.Definitions(
+        assets=[models], jobs=[marts], schedules=[evening], resources={"dbt": _dbt()}
+    )

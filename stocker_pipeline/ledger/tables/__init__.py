@@ -4,7 +4,24 @@ Belongs here: columns, keys and the rules that one row can break. Stays out: rul
 (``triggers``, ``invariants``), and how a database gets from one form to the next (``migrations``).
 """
 
-from stocker_pipeline.ledger.tables import book, control, orders, sessions
+from stocker_pipeline.ledger.tables import (
+    account_control,
+    alerts,
+    book,
+    control,
+    limits,
+    orders,
+    sessions,
+)
 from stocker_pipeline.ledger.tables.base import metadata
 
-__all__ = ["book", "control", "metadata", "orders", "sessions"]
+__all__ = [
+    "account_control",
+    "alerts",
+    "book",
+    "control",
+    "limits",
+    "metadata",
+    "orders",
+    "sessions",
+]

@@ -1,4 +1,4 @@
-"""What watches over the book: reconciliations, breaks, control, overrides, alerts, audit."""
+"""What watches over the book: reconciliations, breaks, control, overrides, audit."""
 
 from sqlalchemy import Column, ForeignKey, Index
 
@@ -6,10 +6,8 @@ from stocker_pipeline.ledger.control_records import (
     BreakKind,
     ControlState,
     OverrideKind,
-    Severity,
 )
 from stocker_pipeline.ledger.tables.base import (
-    LONG_TEXT,
     check,
     column,
     key,
@@ -109,18 +107,6 @@ confirmations = table(
     words("author"),
     words("reason", most=2000),
     column("at", Instant),
-)
-
-alerts = table(
-    "alerts",
-    _number("id"),
-    words("portfolio", null=True),
-    optional("session", Day),
-    one_of("severity", Severity),
-    words("code"),
-    words("text", most=LONG_TEXT),
-    column("recorded_at", Instant),
-    Index(None, "portfolio", "session", "code"),
 )
 
 audit_log = table(

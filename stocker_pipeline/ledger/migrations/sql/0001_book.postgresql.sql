@@ -1,3 +1,65 @@
+CREATE TABLE account_control (
+	epoch BIGINT NOT NULL,
+	account TEXT NOT NULL,
+	state TEXT NOT NULL,
+	author TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_account_control PRIMARY KEY (epoch),
+	CONSTRAINT ck_account_control_account_length CHECK (length(account) BETWEEN 1 AND 64),
+	CONSTRAINT ck_account_control_state_choice CHECK (state IN ('ARMED', 'REDUCE_ONLY', 'KILLED')),
+	CONSTRAINT ck_account_control_author_length CHECK (length(author) BETWEEN 1 AND 64),
+	CONSTRAINT ck_account_control_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+
+-- next
+
+CREATE INDEX ix_account_control_account ON account_control (account)
+
+-- next
+
+CREATE TABLE alerts (
+	id BIGSERIAL NOT NULL,
+	portfolio TEXT,
+	session DATE,
+	severity TEXT NOT NULL,
+	code TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	recovers BOOLEAN NOT NULL,
+	text TEXT NOT NULL,
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_alerts PRIMARY KEY (id),
+	CONSTRAINT ck_alerts_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alerts_severity_choice CHECK (severity IN ('info', 'warning', 'error', 'critical')),
+	CONSTRAINT ck_alerts_code_length CHECK (length(code) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alerts_subject_length CHECK (length(subject) BETWEEN 0 AND 200),
+	CONSTRAINT ck_alerts_text_length CHECK (length(text) BETWEEN 1 AND 20000)
+)
+
+-- next
+
+CREATE INDEX ix_alerts_portfolio_session_code ON alerts (portfolio, session, code)
+
+-- next
+
+CREATE INDEX ix_alerts_code_subject ON alerts (code, subject)
+
+-- next
+
+CREATE TABLE alert_turns (
+	token BIGINT NOT NULL,
+	host TEXT NOT NULL,
+	pid BIGINT NOT NULL,
+	process_started TEXT NOT NULL,
+	taken_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_alert_turns PRIMARY KEY (token),
+	CONSTRAINT ck_alert_turns_host_length CHECK (length(host) BETWEEN 1 AND 255),
+	CONSTRAINT ck_alert_turns_process_started_length CHECK (length(process_started) BETWEEN 0 AND 200)
+)
+
+-- next
+
 CREATE TABLE environment (
 	singleton BIGINT NOT NULL,
 	name TEXT NOT NULL,
@@ -85,27 +147,6 @@ CREATE TABLE cursors (
 
 -- next
 
-CREATE TABLE alerts (
-	id BIGSERIAL NOT NULL,
-	portfolio TEXT,
-	session DATE,
-	severity TEXT NOT NULL,
-	code TEXT NOT NULL,
-	text TEXT NOT NULL,
-	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-	CONSTRAINT pk_alerts PRIMARY KEY (id),
-	CONSTRAINT ck_alerts_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
-	CONSTRAINT ck_alerts_severity_choice CHECK (severity IN ('info', 'warning', 'page')),
-	CONSTRAINT ck_alerts_code_length CHECK (length(code) BETWEEN 1 AND 64),
-	CONSTRAINT ck_alerts_text_length CHECK (length(text) BETWEEN 1 AND 20000)
-)
-
--- next
-
-CREATE INDEX ix_alerts_portfolio_session_code ON alerts (portfolio, session, code)
-
--- next
-
 CREATE TABLE audit_log (
 	sequence BIGINT NOT NULL,
 	at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -121,6 +162,81 @@ CREATE TABLE audit_log (
 	CONSTRAINT ck_audit_log_subject_length CHECK (length(subject) BETWEEN 1 AND 200),
 	CONSTRAINT ck_audit_log_previous_hash_length CHECK (length(previous_hash) BETWEEN 64 AND 64),
 	CONSTRAINT ck_audit_log_hash_length CHECK (length(hash) BETWEEN 64 AND 64)
+)
+
+-- next
+
+CREATE TABLE flattens (
+	portfolio TEXT NOT NULL,
+	session DATE NOT NULL,
+	control_epoch BIGINT NOT NULL,
+	account_epoch BIGINT NOT NULL,
+	author TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_flattens PRIMARY KEY (portfolio, session, control_epoch, account_epoch),
+	CONSTRAINT fk_flattens_portfolio FOREIGN KEY(portfolio) REFERENCES portfolios (portfolio),
+	CONSTRAINT ck_flattens_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
+	CONSTRAINT ck_flattens_author_length CHECK (length(author) BETWEEN 1 AND 64),
+	CONSTRAINT ck_flattens_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+
+-- next
+
+CREATE TABLE alert_deliveries (
+	alert_id BIGINT NOT NULL,
+	channel TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	round BIGINT NOT NULL,
+	attempt BIGINT NOT NULL,
+	message_id TEXT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	delivered BOOLEAN NOT NULL,
+	detail TEXT NOT NULL,
+	CONSTRAINT pk_alert_deliveries PRIMARY KEY (alert_id, channel, purpose, round, attempt),
+	CONSTRAINT ck_alert_deliveries_counted CHECK (round >= 0 AND attempt >= 1),
+	CONSTRAINT fk_alert_deliveries_alert_id FOREIGN KEY(alert_id) REFERENCES alerts (id),
+	CONSTRAINT ck_alert_deliveries_channel_length CHECK (length(channel) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alert_deliveries_purpose_choice CHECK (purpose IN ('alert', 'escalation', 'acknowledgement')),
+	CONSTRAINT ck_alert_deliveries_message_id_length CHECK (length(message_id) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alert_deliveries_detail_length CHECK (length(detail) BETWEEN 1 AND 2000)
+)
+
+-- next
+
+CREATE TABLE alert_acknowledgements (
+	alert_id BIGINT NOT NULL,
+	author TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_alert_acknowledgements PRIMARY KEY (alert_id),
+	CONSTRAINT fk_alert_acknowledgements_alert_id FOREIGN KEY(alert_id) REFERENCES alerts (id),
+	CONSTRAINT ck_alert_acknowledgements_author_length CHECK (length(author) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alert_acknowledgements_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+
+-- next
+
+CREATE TABLE alert_ends (
+	alert_id BIGINT NOT NULL,
+	how TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_alert_ends PRIMARY KEY (alert_id),
+	CONSTRAINT fk_alert_ends_alert_id FOREIGN KEY(alert_id) REFERENCES alerts (id),
+	CONSTRAINT ck_alert_ends_how_choice CHECK (how IN ('delivered', 'folded', 'acknowledged', 'recovered', 'escalated')),
+	CONSTRAINT ck_alert_ends_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+
+-- next
+
+CREATE TABLE alert_turn_ends (
+	token BIGINT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	how TEXT NOT NULL,
+	CONSTRAINT pk_alert_turn_ends PRIMARY KEY (token),
+	CONSTRAINT fk_alert_turn_ends_token FOREIGN KEY(token) REFERENCES alert_turns (token),
+	CONSTRAINT ck_alert_turn_ends_how_length CHECK (length(how) BETWEEN 1 AND 64)
 )
 
 -- next
@@ -477,11 +593,11 @@ CREATE TABLE order_intents (
 
 -- next
 
-CREATE INDEX working_orders ON order_intents (portfolio) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
+CREATE UNIQUE INDEX one_working_order ON order_intents (portfolio, session, symbol) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
 
 -- next
 
-CREATE UNIQUE INDEX one_working_order ON order_intents (portfolio, session, symbol) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
+CREATE INDEX working_orders ON order_intents (portfolio) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
 
 -- next
 
@@ -565,6 +681,33 @@ CREATE TABLE break_ends (
 	CONSTRAINT ck_break_ends_how_choice CHECK (how IN ('cleared', 'adopted')),
 	CONSTRAINT ck_break_ends_author_length CHECK (length(author) BETWEEN 1 AND 64),
 	CONSTRAINT ck_break_ends_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+
+-- next
+
+CREATE TABLE limit_rejections (
+	portfolio TEXT NOT NULL,
+	session DATE NOT NULL,
+	client_order_id TEXT NOT NULL,
+	limit_name TEXT NOT NULL,
+	stage TEXT NOT NULL,
+	symbol TEXT NOT NULL,
+	measured TEXT,
+	bound TEXT NOT NULL,
+	unit TEXT NOT NULL,
+	sentence TEXT NOT NULL,
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_limit_rejections PRIMARY KEY (portfolio, session, client_order_id, limit_name, stage),
+	CONSTRAINT fk_limit_rejections_portfolio_session FOREIGN KEY(portfolio, session) REFERENCES sessions (portfolio, session),
+	CONSTRAINT ck_limit_rejections_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_client_order_id_length CHECK (length(client_order_id) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_limit_name_length CHECK (length(limit_name) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_stage_choice CHECK (stage IN ('sizing', 'gate')),
+	CONSTRAINT ck_limit_rejections_symbol_length CHECK (length(symbol) BETWEEN 1 AND 24),
+	CONSTRAINT ck_limit_rejections_measured_finite CHECK (lower(measured) NOT IN ('nan', '-nan', 'inf', '-inf', 'infinity', '-infinity')),
+	CONSTRAINT ck_limit_rejections_bound_finite CHECK (lower(bound) NOT IN ('nan', '-nan', 'inf', '-inf', 'infinity', '-infinity')),
+	CONSTRAINT ck_limit_rejections_unit_length CHECK (length(unit) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_sentence_length CHECK (length(sentence) BETWEEN 1 AND 1000)
 )
 
 -- next
@@ -709,6 +852,96 @@ BEGIN
   RAISE EXCEPTION 'stocker:append_only: rows of the ledger are added, never changed or deleted' USING ERRCODE = 'ST001';
 END
 $$
+
+-- next
+
+CREATE TRIGGER account_control_no_update BEFORE UPDATE ON account_control
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER account_control_no_delete BEFORE DELETE ON account_control
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER account_control_no_truncate BEFORE TRUNCATE ON account_control
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_acknowledgements_no_update BEFORE UPDATE ON alert_acknowledgements
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_acknowledgements_no_delete BEFORE DELETE ON alert_acknowledgements
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_acknowledgements_no_truncate BEFORE TRUNCATE ON alert_acknowledgements
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_deliveries_no_update BEFORE UPDATE ON alert_deliveries
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_deliveries_no_delete BEFORE DELETE ON alert_deliveries
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_deliveries_no_truncate BEFORE TRUNCATE ON alert_deliveries
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_ends_no_update BEFORE UPDATE ON alert_ends
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_ends_no_delete BEFORE DELETE ON alert_ends
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_ends_no_truncate BEFORE TRUNCATE ON alert_ends
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_turn_ends_no_update BEFORE UPDATE ON alert_turn_ends
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_turn_ends_no_delete BEFORE DELETE ON alert_turn_ends
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_turn_ends_no_truncate BEFORE TRUNCATE ON alert_turn_ends
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_turns_no_update BEFORE UPDATE ON alert_turns
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_turns_no_delete BEFORE DELETE ON alert_turns
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER alert_turns_no_truncate BEFORE TRUNCATE ON alert_turns
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
 
 -- next
 
@@ -907,6 +1140,21 @@ FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
 
 -- next
 
+CREATE TRIGGER flattens_no_update BEFORE UPDATE ON flattens
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER flattens_no_delete BEFORE DELETE ON flattens
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER flattens_no_truncate BEFORE TRUNCATE ON flattens
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
 CREATE TRIGGER lease_ends_no_update BEFORE UPDATE ON lease_ends
 FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
 
@@ -933,6 +1181,21 @@ FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
 -- next
 
 CREATE TRIGGER leases_no_truncate BEFORE TRUNCATE ON leases
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER limit_rejections_no_update BEFORE UPDATE ON limit_rejections
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER limit_rejections_no_delete BEFORE DELETE ON limit_rejections
+FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
+
+-- next
+
+CREATE TRIGGER limit_rejections_no_truncate BEFORE TRUNCATE ON limit_rejections
 FOR EACH STATEMENT EXECUTE FUNCTION stocker_append_only()
 
 -- next
@@ -1314,9 +1577,19 @@ CREATE FUNCTION stocker_order_attempts_control() RETURNS trigger LANGUAGE plpgsq
 BEGIN
   PERFORM 1 FROM portfolios p WHERE p.portfolio = (SELECT o.portfolio FROM order_intents o WHERE o.client_order_id = NEW.client_order_id) FOR UPDATE;
   IF NOT EXISTS (SELECT 1 FROM control_state c WHERE c.portfolio = (SELECT o.portfolio FROM order_intents o WHERE o.client_order_id = NEW.client_order_id)
-    AND c.epoch = NEW.kill_epoch AND c.state IN ('ARMED', 'REDUCE_ONLY')
-    AND c.epoch = (SELECT max(d.epoch) FROM control_state d WHERE d.portfolio = c.portfolio)) THEN
-    RAISE EXCEPTION 'stocker:control: the portfolio is not armed, or its control state changed since it was read' USING ERRCODE = 'ST001';
+    AND c.epoch = NEW.kill_epoch
+    AND c.epoch = (SELECT max(d.epoch) FROM control_state d WHERE d.portfolio = c.portfolio)
+    AND ((c.state IN ('ARMED', 'REDUCE_ONLY') AND NOT EXISTS (SELECT 1 FROM account_control a
+    WHERE a.account IN ('*', (SELECT p.account FROM portfolios p
+    WHERE p.portfolio = c.portfolio)) AND a.state = 'KILLED' AND a.epoch = (SELECT max(b.epoch)
+    FROM account_control b WHERE b.account = a.account)))
+    OR EXISTS (SELECT 1 FROM flattens f JOIN order_intents o
+    ON o.portfolio = f.portfolio AND o.session = f.session AND o.leg = 'flatten'
+    WHERE o.client_order_id = NEW.client_order_id AND f.control_epoch = c.epoch
+    AND f.account_epoch = coalesce((SELECT max(a.epoch) FROM account_control a
+    WHERE a.account IN ('*', (SELECT p.account FROM portfolios p
+    WHERE p.portfolio = c.portfolio))), 0)))) THEN
+    RAISE EXCEPTION 'stocker:control: the portfolio or its account is not armed, or that changed since it was read' USING ERRCODE = 'ST001';
   END IF;
   RETURN NULL;
 END
@@ -1326,6 +1599,23 @@ $$
 
 CREATE TRIGGER order_attempts_control AFTER INSERT ON order_attempts
 FOR EACH ROW EXECUTE FUNCTION stocker_order_attempts_control()
+
+-- next
+
+CREATE FUNCTION stocker_order_intents_flatten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.leg = 'flatten' AND NOT EXISTS (SELECT 1 FROM flattens f
+    WHERE f.portfolio = NEW.portfolio AND f.session = NEW.session) THEN
+    RAISE EXCEPTION 'stocker:control: an order that closes a book needs leave for its session' USING ERRCODE = 'ST001';
+  END IF;
+  RETURN NULL;
+END
+$$
+
+-- next
+
+CREATE TRIGGER order_intents_flatten AFTER INSERT ON order_intents
+FOR EACH ROW EXECUTE FUNCTION stocker_order_intents_flatten()
 
 -- next
 
@@ -1366,7 +1656,7 @@ FOR EACH ROW EXECUTE FUNCTION stocker_order_events_counted()
 CREATE FUNCTION stocker_order_events_edge() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM order_intents o
-    WHERE o.client_order_id = NEW.client_order_id AND NOT ((o.state = 'INTENT' AND NEW.state IN ('CANCELLED', 'SENDING')) OR (o.state = 'SENDING' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'UNKNOWN')) OR (o.state = 'UNKNOWN' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'SENDING', 'UNKNOWN')) OR (o.state = 'ACKED' AND NEW.state IN ('CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'PARTIAL' AND NEW.state IN ('CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'CANCELLED' AND NEW.state IN ('CANCELLED', 'FILLED')) OR (o.state = 'EXPIRED' AND NEW.state IN ('EXPIRED', 'FILLED')) OR (o.state = 'REJECTED' AND NEW.state IN ('FILLED', 'REJECTED')))) THEN
+    WHERE o.client_order_id = NEW.client_order_id AND NOT ((o.state = 'INTENT' AND NEW.state IN ('CANCELLED', 'SENDING')) OR (o.state = 'SENDING' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'UNKNOWN')) OR (o.state = 'UNKNOWN' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'SENDING', 'UNKNOWN')) OR (o.state = 'ACKED' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'PARTIAL' AND NEW.state IN ('CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'CANCELLED' AND NEW.state IN ('CANCELLED', 'FILLED')) OR (o.state = 'EXPIRED' AND NEW.state IN ('EXPIRED', 'FILLED')) OR (o.state = 'REJECTED' AND NEW.state IN ('FILLED', 'REJECTED')))) THEN
     RAISE EXCEPTION 'stocker:edge: no such step between two states of an order' USING ERRCODE = 'ST001';
   END IF;
   UPDATE order_intents SET state = NEW.state
@@ -1455,6 +1745,86 @@ $$
 
 CREATE TRIGGER control_state_epoch AFTER INSERT ON control_state
 FOR EACH ROW EXECUTE FUNCTION stocker_control_state_epoch()
+
+-- next
+
+CREATE FUNCTION stocker_control_state_sticky() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM portfolios p LEFT JOIN control_state b
+    ON b.portfolio = p.portfolio AND b.epoch = NEW.epoch - 1
+    WHERE p.portfolio = NEW.portfolio
+    AND (CASE coalesce(b.state, CASE p.environment WHEN 'live' THEN 'KILLED' END) WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END)
+    > (CASE NEW.state WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END)
+    AND (NEW.author = 'stocker' OR substr(NEW.author, 1, 8) = 'stocker ') AND NOT (NEW.author = 'stocker drill' AND p.environment <> 'live'
+    AND NEW.state = 'ARMED' AND b.author = NEW.author AND EXISTS (SELECT 1
+    FROM control_state d WHERE d.portfolio = NEW.portfolio AND d.epoch = NEW.epoch - 2
+    AND d.state = 'ARMED'))) THEN
+    RAISE EXCEPTION 'stocker:sticky: only a person allows more than before; a drill arms what it killed itself, never in live' USING ERRCODE = 'ST001';
+  END IF;
+  RETURN NULL;
+END
+$$
+
+-- next
+
+CREATE TRIGGER control_state_sticky AFTER INSERT ON control_state
+FOR EACH ROW EXECUTE FUNCTION stocker_control_state_sticky()
+
+-- next
+
+CREATE FUNCTION stocker_account_control_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  LOCK TABLE portfolios IN SHARE ROW EXCLUSIVE MODE;
+  PERFORM 1 FROM portfolios p ORDER BY p.portfolio FOR UPDATE;
+  IF (NEW.epoch < 1 OR (NEW.epoch > 1 AND NOT EXISTS (SELECT 1 FROM account_control g
+    WHERE g.epoch = NEW.epoch - 1))) THEN
+    RAISE EXCEPTION 'stocker:sequence: words about accounts are numbered from 1 without a gap' USING ERRCODE = 'ST001';
+  END IF;
+  RETURN NULL;
+END
+$$
+
+-- next
+
+CREATE TRIGGER account_control_epoch AFTER INSERT ON account_control
+FOR EACH ROW EXECUTE FUNCTION stocker_account_control_epoch()
+
+-- next
+
+CREATE FUNCTION stocker_account_control_sticky() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (NEW.author = 'stocker' OR substr(NEW.author, 1, 8) = 'stocker ') AND EXISTS (SELECT 1 FROM account_control b
+    WHERE b.account = NEW.account AND b.epoch = (SELECT max(c.epoch) FROM account_control c
+    WHERE c.account = NEW.account AND c.epoch < NEW.epoch)
+    AND (CASE b.state WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END) > (CASE NEW.state WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END)) THEN
+    RAISE EXCEPTION 'stocker:sticky: only a person allows an account more than before' USING ERRCODE = 'ST001';
+  END IF;
+  RETURN NULL;
+END
+$$
+
+-- next
+
+CREATE TRIGGER account_control_sticky AFTER INSERT ON account_control
+FOR EACH ROW EXECUTE FUNCTION stocker_account_control_sticky()
+
+-- next
+
+CREATE FUNCTION stocker_flattens_current() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM portfolios p WHERE p.portfolio = NEW.portfolio FOR UPDATE;
+  IF NEW.control_epoch <> coalesce((SELECT max(c.epoch) FROM control_state c
+    WHERE c.portfolio = NEW.portfolio), 0) THEN
+    RAISE EXCEPTION 'stocker:control: leave to close a book is given under the control that is in force' USING ERRCODE = 'ST001';
+  END IF;
+  RETURN NULL;
+END
+$$
+
+-- next
+
+CREATE TRIGGER flattens_current AFTER INSERT ON flattens
+FOR EACH ROW EXECUTE FUNCTION stocker_flattens_current()
 
 -- next
 

@@ -1,3 +1,69 @@
+CREATE TABLE account_control (
+	epoch INTEGER NOT NULL,
+	account TEXT NOT NULL,
+	state TEXT NOT NULL,
+	author TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TEXT NOT NULL,
+	CONSTRAINT pk_account_control PRIMARY KEY (epoch),
+	CONSTRAINT ck_account_control_account_length CHECK (length(account) BETWEEN 1 AND 64),
+	CONSTRAINT ck_account_control_state_choice CHECK (state IN ('ARMED', 'REDUCE_ONLY', 'KILLED')),
+	CONSTRAINT ck_account_control_author_length CHECK (length(author) BETWEEN 1 AND 64),
+	CONSTRAINT ck_account_control_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+ STRICT
+
+-- next
+
+CREATE INDEX ix_account_control_account ON account_control (account)
+
+-- next
+
+CREATE TABLE alerts (
+	id INTEGER NOT NULL,
+	portfolio TEXT,
+	session TEXT,
+	severity TEXT NOT NULL,
+	code TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	recovers INTEGER NOT NULL,
+	text TEXT NOT NULL,
+	recorded_at TEXT NOT NULL,
+	CONSTRAINT pk_alerts PRIMARY KEY (id),
+	CONSTRAINT ck_alerts_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alerts_severity_choice CHECK (severity IN ('info', 'warning', 'error', 'critical')),
+	CONSTRAINT ck_alerts_code_length CHECK (length(code) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alerts_subject_length CHECK (length(subject) BETWEEN 0 AND 200),
+	CONSTRAINT ck_alerts_recovers_flag CHECK (recovers IN (0, 1)),
+	CONSTRAINT ck_alerts_text_length CHECK (length(text) BETWEEN 1 AND 20000)
+)
+ STRICT
+
+-- next
+
+CREATE INDEX ix_alerts_portfolio_session_code ON alerts (portfolio, session, code)
+
+-- next
+
+CREATE INDEX ix_alerts_code_subject ON alerts (code, subject)
+
+-- next
+
+CREATE TABLE alert_turns (
+	token INTEGER NOT NULL,
+	host TEXT NOT NULL,
+	pid INTEGER NOT NULL,
+	process_started TEXT NOT NULL,
+	taken_at TEXT NOT NULL,
+	expires_at TEXT NOT NULL,
+	CONSTRAINT pk_alert_turns PRIMARY KEY (token),
+	CONSTRAINT ck_alert_turns_host_length CHECK (length(host) BETWEEN 1 AND 255),
+	CONSTRAINT ck_alert_turns_process_started_length CHECK (length(process_started) BETWEEN 0 AND 200)
+)
+ STRICT
+
+-- next
+
 CREATE TABLE environment (
 	singleton INTEGER NOT NULL,
 	name TEXT NOT NULL,
@@ -90,28 +156,6 @@ CREATE TABLE cursors (
 
 -- next
 
-CREATE TABLE alerts (
-	id INTEGER NOT NULL,
-	portfolio TEXT,
-	session TEXT,
-	severity TEXT NOT NULL,
-	code TEXT NOT NULL,
-	text TEXT NOT NULL,
-	recorded_at TEXT NOT NULL,
-	CONSTRAINT pk_alerts PRIMARY KEY (id),
-	CONSTRAINT ck_alerts_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
-	CONSTRAINT ck_alerts_severity_choice CHECK (severity IN ('info', 'warning', 'page')),
-	CONSTRAINT ck_alerts_code_length CHECK (length(code) BETWEEN 1 AND 64),
-	CONSTRAINT ck_alerts_text_length CHECK (length(text) BETWEEN 1 AND 20000)
-)
- STRICT
-
--- next
-
-CREATE INDEX ix_alerts_portfolio_session_code ON alerts (portfolio, session, code)
-
--- next
-
 CREATE TABLE audit_log (
 	sequence INTEGER NOT NULL,
 	at TEXT NOT NULL,
@@ -127,6 +171,87 @@ CREATE TABLE audit_log (
 	CONSTRAINT ck_audit_log_subject_length CHECK (length(subject) BETWEEN 1 AND 200),
 	CONSTRAINT ck_audit_log_previous_hash_length CHECK (length(previous_hash) BETWEEN 64 AND 64),
 	CONSTRAINT ck_audit_log_hash_length CHECK (length(hash) BETWEEN 64 AND 64)
+)
+ STRICT
+
+-- next
+
+CREATE TABLE flattens (
+	portfolio TEXT NOT NULL,
+	session TEXT NOT NULL,
+	control_epoch INTEGER NOT NULL,
+	account_epoch INTEGER NOT NULL,
+	author TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TEXT NOT NULL,
+	CONSTRAINT pk_flattens PRIMARY KEY (portfolio, session, control_epoch, account_epoch),
+	CONSTRAINT fk_flattens_portfolio FOREIGN KEY(portfolio) REFERENCES portfolios (portfolio),
+	CONSTRAINT ck_flattens_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
+	CONSTRAINT ck_flattens_author_length CHECK (length(author) BETWEEN 1 AND 64),
+	CONSTRAINT ck_flattens_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+ STRICT
+
+-- next
+
+CREATE TABLE alert_deliveries (
+	alert_id INTEGER NOT NULL,
+	channel TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	round INTEGER NOT NULL,
+	attempt INTEGER NOT NULL,
+	message_id TEXT NOT NULL,
+	at TEXT NOT NULL,
+	delivered INTEGER NOT NULL,
+	detail TEXT NOT NULL,
+	CONSTRAINT pk_alert_deliveries PRIMARY KEY (alert_id, channel, purpose, round, attempt),
+	CONSTRAINT ck_alert_deliveries_counted CHECK (round >= 0 AND attempt >= 1),
+	CONSTRAINT fk_alert_deliveries_alert_id FOREIGN KEY(alert_id) REFERENCES alerts (id),
+	CONSTRAINT ck_alert_deliveries_channel_length CHECK (length(channel) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alert_deliveries_purpose_choice CHECK (purpose IN ('alert', 'escalation', 'acknowledgement')),
+	CONSTRAINT ck_alert_deliveries_message_id_length CHECK (length(message_id) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alert_deliveries_delivered_flag CHECK (delivered IN (0, 1)),
+	CONSTRAINT ck_alert_deliveries_detail_length CHECK (length(detail) BETWEEN 1 AND 2000)
+)
+ STRICT
+
+-- next
+
+CREATE TABLE alert_acknowledgements (
+	alert_id INTEGER NOT NULL,
+	author TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TEXT NOT NULL,
+	CONSTRAINT pk_alert_acknowledgements PRIMARY KEY (alert_id),
+	CONSTRAINT fk_alert_acknowledgements_alert_id FOREIGN KEY(alert_id) REFERENCES alerts (id),
+	CONSTRAINT ck_alert_acknowledgements_author_length CHECK (length(author) BETWEEN 1 AND 64),
+	CONSTRAINT ck_alert_acknowledgements_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+ STRICT
+
+-- next
+
+CREATE TABLE alert_ends (
+	alert_id INTEGER NOT NULL,
+	how TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at TEXT NOT NULL,
+	CONSTRAINT pk_alert_ends PRIMARY KEY (alert_id),
+	CONSTRAINT fk_alert_ends_alert_id FOREIGN KEY(alert_id) REFERENCES alerts (id),
+	CONSTRAINT ck_alert_ends_how_choice CHECK (how IN ('delivered', 'folded', 'acknowledged', 'recovered', 'escalated')),
+	CONSTRAINT ck_alert_ends_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+ STRICT
+
+-- next
+
+CREATE TABLE alert_turn_ends (
+	token INTEGER NOT NULL,
+	at TEXT NOT NULL,
+	how TEXT NOT NULL,
+	CONSTRAINT pk_alert_turn_ends PRIMARY KEY (token),
+	CONSTRAINT fk_alert_turn_ends_token FOREIGN KEY(token) REFERENCES alert_turns (token),
+	CONSTRAINT ck_alert_turn_ends_how_length CHECK (length(how) BETWEEN 1 AND 64)
 )
  STRICT
 
@@ -502,11 +627,11 @@ CREATE TABLE order_intents (
 
 -- next
 
-CREATE INDEX working_orders ON order_intents (portfolio) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
+CREATE UNIQUE INDEX one_working_order ON order_intents (portfolio, session, symbol) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
 
 -- next
 
-CREATE UNIQUE INDEX one_working_order ON order_intents (portfolio, session, symbol) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
+CREATE INDEX working_orders ON order_intents (portfolio) WHERE state IN ('ACKED', 'INTENT', 'PARTIAL', 'SENDING', 'UNKNOWN')
 
 -- next
 
@@ -593,6 +718,34 @@ CREATE TABLE break_ends (
 	CONSTRAINT ck_break_ends_how_choice CHECK (how IN ('cleared', 'adopted')),
 	CONSTRAINT ck_break_ends_author_length CHECK (length(author) BETWEEN 1 AND 64),
 	CONSTRAINT ck_break_ends_reason_length CHECK (length(reason) BETWEEN 1 AND 2000)
+)
+ STRICT
+
+-- next
+
+CREATE TABLE limit_rejections (
+	portfolio TEXT NOT NULL,
+	session TEXT NOT NULL,
+	client_order_id TEXT NOT NULL,
+	limit_name TEXT NOT NULL,
+	stage TEXT NOT NULL,
+	symbol TEXT NOT NULL,
+	measured TEXT,
+	bound TEXT NOT NULL,
+	unit TEXT NOT NULL,
+	sentence TEXT NOT NULL,
+	recorded_at TEXT NOT NULL,
+	CONSTRAINT pk_limit_rejections PRIMARY KEY (portfolio, session, client_order_id, limit_name, stage),
+	CONSTRAINT fk_limit_rejections_portfolio_session FOREIGN KEY(portfolio, session) REFERENCES sessions (portfolio, session),
+	CONSTRAINT ck_limit_rejections_portfolio_length CHECK (length(portfolio) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_client_order_id_length CHECK (length(client_order_id) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_limit_name_length CHECK (length(limit_name) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_stage_choice CHECK (stage IN ('sizing', 'gate')),
+	CONSTRAINT ck_limit_rejections_symbol_length CHECK (length(symbol) BETWEEN 1 AND 24),
+	CONSTRAINT ck_limit_rejections_measured_finite CHECK (lower(measured) NOT IN ('nan', '-nan', 'inf', '-inf', 'infinity', '-infinity')),
+	CONSTRAINT ck_limit_rejections_bound_finite CHECK (lower(bound) NOT IN ('nan', '-nan', 'inf', '-inf', 'infinity', '-infinity')),
+	CONSTRAINT ck_limit_rejections_unit_length CHECK (length(unit) BETWEEN 1 AND 64),
+	CONSTRAINT ck_limit_rejections_sentence_length CHECK (length(sentence) BETWEEN 1 AND 1000)
 )
  STRICT
 
@@ -734,6 +887,90 @@ CREATE UNIQUE INDEX one_entry_per_action ON cash_entries (portfolio, symbol, ses
 -- next
 
 CREATE UNIQUE INDEX one_entry_per_reference ON cash_entries (portfolio, reference) WHERE reference IS NOT NULL
+
+-- next
+
+CREATE TRIGGER account_control_no_update BEFORE UPDATE ON account_control
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER account_control_no_delete BEFORE DELETE ON account_control
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_acknowledgements_no_update BEFORE UPDATE ON alert_acknowledgements
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_acknowledgements_no_delete BEFORE DELETE ON alert_acknowledgements
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_deliveries_no_update BEFORE UPDATE ON alert_deliveries
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_deliveries_no_delete BEFORE DELETE ON alert_deliveries
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_ends_no_update BEFORE UPDATE ON alert_ends
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_ends_no_delete BEFORE DELETE ON alert_ends
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_turn_ends_no_update BEFORE UPDATE ON alert_turn_ends
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_turn_ends_no_delete BEFORE DELETE ON alert_turn_ends
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_turns_no_update BEFORE UPDATE ON alert_turns
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER alert_turns_no_delete BEFORE DELETE ON alert_turns
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
 
 -- next
 
@@ -919,6 +1156,20 @@ END
 
 -- next
 
+CREATE TRIGGER flattens_no_update BEFORE UPDATE ON flattens
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER flattens_no_delete BEFORE DELETE ON flattens
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
 CREATE TRIGGER lease_ends_no_update BEFORE UPDATE ON lease_ends
 BEGIN
   SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
@@ -941,6 +1192,20 @@ END
 -- next
 
 CREATE TRIGGER leases_no_delete BEFORE DELETE ON leases
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER limit_rejections_no_update BEFORE UPDATE ON limit_rejections
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
+END
+
+-- next
+
+CREATE TRIGGER limit_rejections_no_delete BEFORE DELETE ON limit_rejections
 BEGIN
   SELECT RAISE(ABORT, 'stocker:append_only: rows of the ledger are added, never changed or deleted');
 END
@@ -1233,10 +1498,29 @@ END
 
 CREATE TRIGGER order_attempts_control AFTER INSERT ON order_attempts
 BEGIN
-  SELECT RAISE(ABORT, 'stocker:control: the portfolio is not armed, or its control state changed since it was read')
+  SELECT RAISE(ABORT, 'stocker:control: the portfolio or its account is not armed, or that changed since it was read')
   WHERE NOT EXISTS (SELECT 1 FROM control_state c WHERE c.portfolio = (SELECT o.portfolio FROM order_intents o WHERE o.client_order_id = NEW.client_order_id)
-    AND c.epoch = NEW.kill_epoch AND c.state IN ('ARMED', 'REDUCE_ONLY')
-    AND c.epoch = (SELECT max(d.epoch) FROM control_state d WHERE d.portfolio = c.portfolio));
+    AND c.epoch = NEW.kill_epoch
+    AND c.epoch = (SELECT max(d.epoch) FROM control_state d WHERE d.portfolio = c.portfolio)
+    AND ((c.state IN ('ARMED', 'REDUCE_ONLY') AND NOT EXISTS (SELECT 1 FROM account_control a
+    WHERE a.account IN ('*', (SELECT p.account FROM portfolios p
+    WHERE p.portfolio = c.portfolio)) AND a.state = 'KILLED' AND a.epoch = (SELECT max(b.epoch)
+    FROM account_control b WHERE b.account = a.account)))
+    OR EXISTS (SELECT 1 FROM flattens f JOIN order_intents o
+    ON o.portfolio = f.portfolio AND o.session = f.session AND o.leg = 'flatten'
+    WHERE o.client_order_id = NEW.client_order_id AND f.control_epoch = c.epoch
+    AND f.account_epoch = coalesce((SELECT max(a.epoch) FROM account_control a
+    WHERE a.account IN ('*', (SELECT p.account FROM portfolios p
+    WHERE p.portfolio = c.portfolio))), 0))));
+END
+
+-- next
+
+CREATE TRIGGER order_intents_flatten AFTER INSERT ON order_intents
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:control: an order that closes a book needs leave for its session')
+  WHERE NEW.leg = 'flatten' AND NOT EXISTS (SELECT 1 FROM flattens f
+    WHERE f.portfolio = NEW.portfolio AND f.session = NEW.session);
 END
 
 -- next
@@ -1263,7 +1547,7 @@ CREATE TRIGGER order_events_edge AFTER INSERT ON order_events
 BEGIN
   SELECT RAISE(ABORT, 'stocker:edge: no such step between two states of an order')
   WHERE EXISTS (SELECT 1 FROM order_intents o
-    WHERE o.client_order_id = NEW.client_order_id AND NOT ((o.state = 'INTENT' AND NEW.state IN ('CANCELLED', 'SENDING')) OR (o.state = 'SENDING' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'UNKNOWN')) OR (o.state = 'UNKNOWN' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'SENDING', 'UNKNOWN')) OR (o.state = 'ACKED' AND NEW.state IN ('CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'PARTIAL' AND NEW.state IN ('CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'CANCELLED' AND NEW.state IN ('CANCELLED', 'FILLED')) OR (o.state = 'EXPIRED' AND NEW.state IN ('EXPIRED', 'FILLED')) OR (o.state = 'REJECTED' AND NEW.state IN ('FILLED', 'REJECTED'))));
+    WHERE o.client_order_id = NEW.client_order_id AND NOT ((o.state = 'INTENT' AND NEW.state IN ('CANCELLED', 'SENDING')) OR (o.state = 'SENDING' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'UNKNOWN')) OR (o.state = 'UNKNOWN' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED', 'SENDING', 'UNKNOWN')) OR (o.state = 'ACKED' AND NEW.state IN ('ACKED', 'CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'PARTIAL' AND NEW.state IN ('CANCELLED', 'EXPIRED', 'FILLED', 'PARTIAL', 'REJECTED')) OR (o.state = 'CANCELLED' AND NEW.state IN ('CANCELLED', 'FILLED')) OR (o.state = 'EXPIRED' AND NEW.state IN ('EXPIRED', 'FILLED')) OR (o.state = 'REJECTED' AND NEW.state IN ('FILLED', 'REJECTED'))));
   UPDATE order_intents SET state = NEW.state
     WHERE client_order_id = NEW.client_order_id;
 END
@@ -1309,6 +1593,51 @@ BEGIN
   SELECT RAISE(ABORT, 'stocker:sequence: epochs of control are numbered from 1 without a gap')
   WHERE (NEW.epoch < 1 OR (NEW.epoch > 1 AND NOT EXISTS (SELECT 1 FROM control_state g
     WHERE g.portfolio = NEW.portfolio AND g.epoch = NEW.epoch - 1)));
+END
+
+-- next
+
+CREATE TRIGGER control_state_sticky AFTER INSERT ON control_state
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:sticky: only a person allows more than before; a drill arms what it killed itself, never in live')
+  WHERE EXISTS (SELECT 1 FROM portfolios p LEFT JOIN control_state b
+    ON b.portfolio = p.portfolio AND b.epoch = NEW.epoch - 1
+    WHERE p.portfolio = NEW.portfolio
+    AND (CASE coalesce(b.state, CASE p.environment WHEN 'live' THEN 'KILLED' END) WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END)
+    > (CASE NEW.state WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END)
+    AND (NEW.author = 'stocker' OR substr(NEW.author, 1, 8) = 'stocker ') AND NOT (NEW.author = 'stocker drill' AND p.environment <> 'live'
+    AND NEW.state = 'ARMED' AND b.author = NEW.author AND EXISTS (SELECT 1
+    FROM control_state d WHERE d.portfolio = NEW.portfolio AND d.epoch = NEW.epoch - 2
+    AND d.state = 'ARMED')));
+END
+
+-- next
+
+CREATE TRIGGER account_control_epoch AFTER INSERT ON account_control
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:sequence: words about accounts are numbered from 1 without a gap')
+  WHERE (NEW.epoch < 1 OR (NEW.epoch > 1 AND NOT EXISTS (SELECT 1 FROM account_control g
+    WHERE g.epoch = NEW.epoch - 1)));
+END
+
+-- next
+
+CREATE TRIGGER account_control_sticky AFTER INSERT ON account_control
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:sticky: only a person allows an account more than before')
+  WHERE (NEW.author = 'stocker' OR substr(NEW.author, 1, 8) = 'stocker ') AND EXISTS (SELECT 1 FROM account_control b
+    WHERE b.account = NEW.account AND b.epoch = (SELECT max(c.epoch) FROM account_control c
+    WHERE c.account = NEW.account AND c.epoch < NEW.epoch)
+    AND (CASE b.state WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END) > (CASE NEW.state WHEN 'KILLED' THEN 2 WHEN 'REDUCE_ONLY' THEN 1 ELSE 0 END));
+END
+
+-- next
+
+CREATE TRIGGER flattens_current AFTER INSERT ON flattens
+BEGIN
+  SELECT RAISE(ABORT, 'stocker:control: leave to close a book is given under the control that is in force')
+  WHERE NEW.control_epoch <> coalesce((SELECT max(c.epoch) FROM control_state c
+    WHERE c.portfolio = NEW.portfolio), 0);
 END
 
 -- next
