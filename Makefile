@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export STOCKER_HOME ?= $(CURDIR)/.stocker
 export DAGSTER_HOME ?= $(STOCKER_HOME)/dagster
 
-.PHONY: help setup demo test slow browser check format ui clean bench bench-engine bench-backfill lock
+.PHONY: help setup demo test slow soak browser check format ui clean bench bench-engine bench-backfill bench-session lock
 
 help: ## Show the commands.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -43,6 +43,9 @@ test: $(VENV)/.dev ## Run the whole test suite.
 slow: $(VENV)/.dev ## Run the longer tests too.
 	@$(BIN)/python -m pytest -q -m 'slow or not slow'
 
+soak: $(VENV)/.dev ## A paper book for 10 years under random faults, 20 seeds (long).
+	@$(BIN)/python -m stocker_pipeline_tests.soak --years 10 --seeds 20 --write
+
 browser: $(VENV)/.dev ## Launch a backtest in the UI with an installed Chromium, by clicking.
 	@$(BIN)/python -m pytest -q -m browser
 
@@ -66,13 +69,16 @@ ui: $(VENV)/.base ## The Dagster UI and daemon on http://127.0.0.1:3000 (stop wi
 	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $${STOCKER_UI_PORT:-3000}
 
-bench: bench-engine bench-backfill ## All benchmarks (long; not in CI).
+bench: bench-engine bench-backfill bench-session ## All benchmarks (long; not in CI).
 
 bench-engine: $(VENV)/.dev ## The engine against vectorbt, bt, backtrader and zipline-reloaded.
 	$(BIN)/python -m benchmarks.engine
 
 bench-backfill: $(VENV)/.dev ## A backtest through Dagster: event storages, time and memory.
 	$(BIN)/python -m benchmarks.backfill
+
+bench-session: $(VENV)/.dev ## One live session, from bars to orders in the ledger, on both databases.
+	$(BIN)/python -m benchmarks.session
 
 lock: ## Resolve requirements.lock anew for every supported Python.
 	uv pip compile --universal --python-version 3.11 --extra dev --no-header --no-annotate pyproject.toml -o requirements.lock
