@@ -1,5 +1,6 @@
 """The only door into the asset graph."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ def build_definitions(
         settings: Where state lives; None = from the environment.
         overrides: Resource key → resource, in place of the bound one.
     """
+    # Dagster gives it to itself when it copies a sensor that has jobs; nobody here can act on it.
+    warnings.filterwarnings("ignore", "Parameter `owners` of initializer `SensorDefinition")
     chosen = settings or Settings()
     resources: dict[str, Any] = {
         "lake": LakeResource(root=chosen.lake_root),
