@@ -26,6 +26,15 @@ def test_a_change_in_any_source_gives_another_folder(sources, changed):
     assert folder(None, sources) != before
 
 
+def test_of_the_analytics_only_a_file_with_a_kernel_gives_another_folder(sources):
+    (sources / "analytics").mkdir()
+    before = folder(None, sources)
+    (sources / "analytics/page.py").write_text("A = 1\n")
+    assert folder(None, sources) == before
+    (sources / "analytics/breadth.py").write_text("from numba import njit\n")
+    assert folder(None, sources) != before
+
+
 def test_a_new_name_for_the_same_text_gives_another_folder(sources):
     before = digest_of(sources)
     (sources / "engine/inner.py").rename(sources / "engine/other.py")
