@@ -7,25 +7,23 @@ do, such as an order that could not be taken back. With ``--json`` the answer is
 document on standard output.
 """
 
-import io
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from stocker_pipeline.commands import control, operate, paper_book
 from stocker_pipeline.commands.alerts import alerts_app
 from stocker_pipeline.commands.audit import audit_app
 from stocker_pipeline.commands.bars import bars_app
 from stocker_pipeline.commands.cash import cash_app
-from stocker_pipeline.commands.dagster_runs import finish, opened, progress, run
+from stocker_pipeline.commands.dagster_runs import finish, run
 from stocker_pipeline.commands.database import db_app, doctor
+from stocker_pipeline.commands.demo import demo
 from stocker_pipeline.commands.ingest import ingest
 from stocker_pipeline.commands.metrics import metrics
 from stocker_pipeline.commands.monitor import monitor
@@ -37,10 +35,10 @@ from stocker_pipeline.commands.output import (
     out,
     parsed_day,
     print_json,
-    shown_path,
 )
 from stocker_pipeline.commands.override import override_app
 from stocker_pipeline.commands.paper import day, replay
+from stocker_pipeline.commands.report import print_metrics, report, write_and_print
 from stocker_pipeline.commands.universe import universe_app
 from stocker_pipeline.domain.errors import InputRefused, StockerError
 from stocker_pipeline.redaction import clean_streams, install
@@ -68,6 +66,8 @@ for asked in (
     doctor,
     monitor,
     metrics,
+    report,
+    demo,
 ):
     app.command()(asked)
 app.add_typer(bars_app, name="bars")
@@ -136,7 +136,7 @@ def simulate(
     if as_json:
         print_json({"metrics": metrics_values(metrics), "written": [str(p) for p in written]})
     else:
-        _print_metrics(metrics, f"{portfolio}, {record.sessions[0]} to {record.sessions[-1]}")
+        print_metrics(metrics, f"{portfolio}, {record.sessions[0]} to {record.sessions[-1]}")
         out.print(f"{len(written)} files in {out_dir}", soft_wrap=True)
 
 
@@ -177,21 +177,7 @@ def backtest(
     if not outcome.success:
         finish(outcome, {}, as_json=as_json)
     target = output or settings.reports / f"{portfolio}.html"
-    _write_and_print(settings, portfolio, effective, target, as_json, run_id=outcome.run_id)
-
-
-@app.command()
-def report(
-    portfolio: str,
-    output: Annotated[Path | None, typer.Option(help="Tear sheet to write.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the tear sheet of what a portfolio has done so far."""
-    from stocker_pipeline.stages.portfolios import named_portfolio
-
-    settings = _settings()
-    target = output or settings.reports / f"{portfolio}.html"
-    _write_and_print(settings, portfolio, named_portfolio(portfolio), target, as_json)
+    write_and_print(settings, portfolio, effective, target, as_json, run_id=outcome.run_id)
 
 
 @app.command()
@@ -219,80 +205,6 @@ def sessions(
     for row in rows:
         out.print(f"{row['session']}{'  half day' if row['half_day'] else ''}")
     out.print(f"{len(rows)} sessions")
-
-
-@app.command()
-def demo() -> None:
-    """Ingest the sample market, backtest the shipped portfolios, build marts and tear sheets."""
-    from stocker_pipeline.gateways.market_data.sample import (
-        FIRST_SESSION,
-        LAST_SESSION,
-        SampleMarket,
-    )
-    from stocker_pipeline.orchestration import runs
-    from stocker_pipeline.stages.portfolios import named_portfolio
-
-    settings, began = _settings(), time.monotonic()
-    sessions, sources = (FIRST_SESSION, LAST_SESSION), {"providers": [SampleMarket.name]}
-    name = "trend_backtest"
-    assets = (*runs.MARKET_ASSETS, *runs.portfolio_assets(name))
-    steps: list[tuple[Any, Any, str]] = [
-        (assets, sessions, f"{name}: bars to snapshots, one run"),
-        (runs.portfolio_assets("buy_and_hold_backtest"), sessions, "buy_and_hold_backtest"),
-        (None, None, "dbt marts"),
-    ]
-    with opened(settings) as (definitions, instance):
-        for chosen, covered, label in steps:
-            keys = chosen or runs.warehouse_assets(definitions)
-            overrides = {"restart": True} if covered else {}
-            # dbt prints a line per test; the UI keeps them all.
-            with progress(label, quiet=False), redirect_stdout(io.StringIO()):
-                outcome = runs.run_assets(
-                    definitions,
-                    instance,
-                    keys,
-                    sessions=covered,
-                    overrides=overrides,
-                    sources=sources if keys is assets else None,
-                )
-            if not outcome.success:
-                finish(outcome, {}, as_json=False)
-    for portfolio in ("buy_and_hold_backtest", name):
-        target = settings.reports / f"{portfolio}.html"
-        _write_and_print(
-            settings,
-            portfolio,
-            named_portfolio(portfolio),
-            target,
-            False,
-            quiet=portfolio != name,
-        )
-    out.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
-    out.print("  [bold]make ui[/]   the Dagster UI on http://127.0.0.1:3000", soft_wrap=True)
-
-
-def _write_and_print(
-    settings: "Settings",
-    name: str,
-    portfolio: Any,
-    target: Path,
-    as_json: bool,
-    *,
-    run_id: str | None = None,
-    quiet: bool = False,
-) -> None:
-    from stocker_pipeline.analytics.wording import metrics_values
-    from stocker_pipeline.lake.lake import Lake
-    from stocker_pipeline.stages.report import report_from_lake, write_report
-
-    made = report_from_lake(Lake(settings.lake_root), name, portfolio)
-    page, numbers = write_report(made, target)
-    if as_json:
-        answer = {"report": str(page), "metrics_file": str(numbers), "run_id": run_id}
-        print_json(answer | {"metrics": metrics_values(made.metrics)})
-    elif not quiet:
-        _print_metrics(made.metrics, f"{name}: {made.facts['sessions']}")
-        out.print(f"tear sheet  {shown_path(page)}", soft_wrap=True)
 
 
 def _settings() -> "Settings":
@@ -339,12 +251,3 @@ def _lake_range(
         parsed_day(start, "--start") or pc.min(known).as_py(),
         parsed_day(end, "--end") or pc.max(known).as_py(),
     )
-
-
-def _print_metrics(metrics: Any, title: str) -> None:
-    from stocker_pipeline.analytics.wording import metrics_table
-
-    table = Table("", "", title=title, title_justify="left", show_header=False, box=None)
-    for row in metrics_table(metrics):
-        table.add_row(row.label, row.value)
-    out.print(table)

@@ -5,6 +5,7 @@ Stays out: what is on a page (``bars_chart``, ``tearsheet``).
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from stocker_pipeline.analytics.charts import Chart
@@ -14,6 +15,13 @@ def rendered(
     template: str, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any
 ) -> str:
     """A template of this package with its values; whatever comes from data is escaped."""
+    environment = _environment(tuple(sorted((filters or {}).items(), key=lambda item: item[0])))
+    return str(environment.get_template(template).render(**values))
+
+
+@lru_cache(maxsize=8)
+def _environment(filters: tuple[tuple[str, Callable[..., Any]], ...]) -> Any:
+    """Templates as they were read once: compiling one takes longer than filling it."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -23,8 +31,8 @@ def rendered(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= filters or {}
-    return environment.get_template(template).render(**values)
+    environment.filters |= dict(filters)
+    return environment
 
 
 def plotly_script() -> Any:
