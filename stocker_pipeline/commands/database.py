@@ -56,7 +56,14 @@ def check_schema(as_json: AsJson = False) -> None:
         print_json({"ledger": _shown_url(), "ok": not faults, "differences": faults})
     elif faults:
         print_table(f"{_shown_url()} differs", [{"difference": fault} for fault in faults])
-        say("remedy: stocker db upgrade, or restore a copy into a new database")
+        if any(fault.startswith("revision ") for fault in faults):
+            say("remedy: stocker db upgrade")
+        else:
+            say(
+                "remedy: somebody changed it by hand; copy it (stocker db backup FILE), restore "
+                "the copy into a new database (stocker db restore FILE, with STOCKER_LEDGER_URL "
+                "of the new one), then stocker doctor and stocker audit verify"
+            )
     else:
         say(f"{escaped(_shown_url())}: tables, keys and triggers are as they should be")
     if faults:

@@ -1,6 +1,7 @@
 """The outbox as records: alerts, tries to deliver them, who acknowledged them, what is not done."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import Select, and_, func, select
 
@@ -90,6 +91,17 @@ class AlertQueries(Queries):
             latest, and_(table.c.channel == latest.c.channel, table.c.at == latest.c.at)
         )
         return {row["channel"]: Delivery(**row) for row in self._all(query)}
+
+    def last_heard(self, code: str) -> datetime | None:
+        """When a channel last took an alert of this code."""
+        table = alert_deliveries
+        query = (
+            select(func.max(table.c.at).label("at"))
+            .join(alerts, alerts.c.id == table.c.alert_id)
+            .where(table.c.delivered, alerts.c.code == code)
+        )
+        row = self._one(query)
+        return None if row is None else row["at"]
 
     def open_alerts(self, portfolio: str | None = None) -> list[Alert]:
         """Alerts that are neither acknowledged nor recovered nor a repetition, INFO left out."""

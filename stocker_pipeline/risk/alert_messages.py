@@ -57,7 +57,8 @@ class Message:
         ids = [item.alert.alert_id for item in self.sends]
         first, last = min(ids), max(ids)
         numbers = str(first) if first == last else f"{first} to {last}"
-        after = f"alert {numbers} · {self.reason}"
+        codes = sorted({item.alert.code for item in self.sends})
+        after = f"alert {numbers} · {self.reason}\nrunbook: {', '.join(codes)}"
         if self.action == "trigger" and self.severity.rank >= Severity.ERROR.rank:
             some = " ".join(str(number) for number in ids[:10])
             after += f"\nacknowledge: stocker alerts ack {some} --reason WHY"

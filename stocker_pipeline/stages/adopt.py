@@ -7,7 +7,7 @@ Stays out: how the sides are compared (``reconcile``), and what a break locks.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -16,8 +16,9 @@ from stocker_pipeline.domain.orders import Execution
 from stocker_pipeline.domain.trading_day import shown
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.ledger import Lease, Reader, Writer
-from stocker_pipeline.ledger.control_records import BreakKind, BreakRecord
+from stocker_pipeline.ledger.control_records import BreakKind, BreakRecord, Severity
 from stocker_pipeline.ledger.records import BookedExecution, CashFlow, FlowKind
+from stocker_pipeline.risk.alerts import Condition
 from stocker_pipeline.risk.reconciliation import Statement, dollars
 from stocker_pipeline.stages.collect import collect
 from stocker_pipeline.stages.desk import Desk
@@ -266,6 +267,11 @@ def _end(writer: Writer, desk: Desk, key: str, how: str, resolution: Resolution)
         author=resolution.author,
         reason=resolution.reason,
     )
+    told = writer.raised(Condition(desk.name, "ghost_fill", key[:200]))
+    if told is not None:
+        text = f"execution {key} is {how} by {resolution.author}: {resolution.reason}"
+        over = replace(told, severity=Severity.INFO, text=text[:2000], recovers=True)
+        writer.put_alert(over)
 
 
 def _balance(

@@ -21,6 +21,7 @@ from stocker_pipeline.ledger.control_records import (
 )
 from stocker_pipeline.ledger.records import PortfolioRecord
 from stocker_pipeline.ledger.tables.account_control import ALL_ACCOUNTS
+from stocker_pipeline.risk.alerts import Condition
 from stocker_pipeline.stages.adopt import desk_now
 from stocker_pipeline.stages.cancel import Left, Swept, cancel_open_orders, left_in
 from stocker_pipeline.stages.kill_file import kill_file_reason
@@ -32,6 +33,8 @@ STAGE = "kill"
 CONFIRM_ALL = "ALL"
 KILLED_ALERT = "killed"
 REDUCE_ALERT = "reduce_only"
+_UNTIL_ARMED = ("drill_failed", "flatten", "orders_left")
+"""Alerts of a portfolio that a person has dealt with who arms it."""
 
 
 @dataclass(frozen=True)
@@ -219,19 +222,7 @@ def arm(venue: Venue, ledger: Ledger, target: Target, consent: Consent) -> list[
         if consent.accepted:
             reason += f" (open breaks accepted: {', '.join(map(str, sorted(consent.accepted)))})"
         _set(writer, target, consent.state, consent.author, reason)
-        for code in (KILLED_ALERT, REDUCE_ALERT):
-            if consent.state is ControlState.ARMED or code == KILLED_ALERT:
-                text = f"{target} is {consent.state} by {consent.author}: {reason}"
-                writer.put_alert(
-                    Alert(
-                        Severity.INFO,
-                        code,
-                        text,
-                        target.portfolio or None,
-                        subject=target.subject,
-                        recovers=True,
-                    )
-                )
+        _call_over(writer, target, books, consent.state, f"{consent.author}: {reason}")
         return [writer.control(book.portfolio) for book in books]
 
     return ledger.write(None, fn)
@@ -302,6 +293,32 @@ def _said_again(
     if any(writer.leaves(book.portfolio) for book in books):
         return f"{reason} (said again, after word {current.epoch})"
     return reason
+
+
+def _call_over(
+    writer: Writer,
+    target: Target,
+    books: Collection[PortfolioRecord],
+    state: ControlState,
+    by_whom: str,
+) -> None:
+    """Tell whoever was told of what this word ends; of what was not told, nothing is."""
+    over = [KILLED_ALERT] if state is not ControlState.ARMED else [KILLED_ALERT, REDUCE_ALERT]
+    ended = {Condition(target.portfolio or None, code, target.subject) for code in over}
+    ended |= {Condition(book.portfolio, code) for book in books for code in _UNTIL_ARMED}
+    for found in sorted(ended, key=str):
+        if writer.raised(found) is not None:
+            text = f"{target} is {state} by {by_whom}"
+            writer.put_alert(
+                Alert(
+                    Severity.INFO,
+                    found.code,
+                    text,
+                    found.portfolio,
+                    subject=found.subject,
+                    recovers=True,
+                )
+            )
 
 
 def _refuse_breaks(

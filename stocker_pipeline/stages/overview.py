@@ -80,7 +80,8 @@ def status_of(reader: Reader, name: str, now: datetime) -> dict[str, Any]:
             {
                 "at": found.recorded_at,
                 "session": found.session,
-                "severity": found.severity.value,
+                "severity": "over" if found.recovers else found.severity.value,
+                "code": found.code,
                 "text": found.text,
             }
             for found in reader.alerts(name)[-_ALERTS_SHOWN:]

@@ -4,15 +4,20 @@ Read in the transaction that commits the attempt; the database judges the states
 out: how the states come to be (``control``), and the other gates (``submit``).
 """
 
+from datetime import timedelta
+
 from stocker_pipeline.domain.orders import OrderIntent
 from stocker_pipeline.ledger import Reader
 from stocker_pipeline.ledger.control_records import ControlState
 from stocker_pipeline.ledger.records import OrderRecord
+from stocker_pipeline.risk.alert_policy import CANARY
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.kill_file import kill_file_reason
 
 FLATTEN = "flatten"
 """The leg of orders that close a book by a person's word."""
+CANARY_WITHIN = timedelta(hours=26)
+"""A day, and what a channel may need that was dead at its hour."""
 
 
 def why_forbidden(reader: Reader, desk: Desk, order: OrderRecord) -> str | None:
@@ -28,6 +33,20 @@ def why_forbidden(reader: Reader, desk: Desk, order: OrderRecord) -> str | None:
     if control.state is ControlState.REDUCE_ONLY and _reduces(reader, desk, order.intent):
         return None
     return f"the portfolio is {control.state}: {control.reason}"
+
+
+def why_unheard(reader: Reader, desk: Desk, order: OrderRecord) -> str | None:
+    """The sentence that stops an order of live while nobody would be told of what goes wrong.
+
+    A canary has to arrive each day. What closes a book by a person's word needs none.
+    """
+    if desk.environment != "live" or order.intent.key.leg == FLATTEN:
+        return None
+    heard, now = reader.last_heard(CANARY), desk.ledger.now()
+    if heard is not None and now - heard <= CANARY_WITHIN:
+        return None
+    last = "ever" if heard is None else f"since {heard:%Y-%m-%d %H:%M} UTC"
+    return f"no canary was delivered {last}: nobody would be told; run stocker alerts test"
 
 
 def _reduces(reader: Reader, desk: Desk, intent: OrderIntent) -> bool:

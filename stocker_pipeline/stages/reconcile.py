@@ -4,6 +4,7 @@ A difference opens a break, which locks its symbol (cash: the whole portfolio) a
 by itself once the two agree. A difference that a second reading does not repeat is a slow read.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from stocker_pipeline.domain.crash_points import crash_point
@@ -16,6 +17,7 @@ from stocker_pipeline.ledger.control_records import (
     ReconciliationRecord,
     Severity,
 )
+from stocker_pipeline.risk.alerts import Condition
 from stocker_pipeline.risk.reconciliation import Discrepancy, Statement, breaks_between
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.patience import read
@@ -103,10 +105,21 @@ def _record(writer: Writer, record: ReconciliationRecord) -> None:
                 broken.break_id, how="cleared", author="stocker", reason="the two sides agree again"
             )
             writer.put_alert(_over(record, broken))
+    _known_by_now(writer, record)
     crash_point("reconcile.record.inside")
     for found in record.discrepancies:
         if (found.kind, found.symbol) not in known:
             writer.put_alert(_page(record, found))
+
+
+def _known_by_now(writer: Writer, record: ReconciliationRecord) -> None:
+    """Take back the page for an order of which nothing was known, once something is."""
+    asked = Condition(record.portfolio, "order_unknown")
+    for name in sorted({alert.subject for alert in writer.alert_history({asked})}):
+        order, told = writer.order(name), writer.raised(replace(asked, subject=name))
+        if order is not None and told is not None and order.state not in _UNCLEAR:
+            text = f"order {name}: it is {order.state} by now"
+            writer.put_alert(replace(told, severity=Severity.INFO, text=text, recovers=True))
 
 
 def _over(record: ReconciliationRecord, broken: BreakRecord) -> Alert:

@@ -23,7 +23,7 @@ from stocker_pipeline.ledger.records import OrderEvent, OrderRecord
 from stocker_pipeline.risk.reconciliation import BreakKind
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.limits import stopped_at_gate
-from stocker_pipeline.stages.permission import FLATTEN, why_forbidden
+from stocker_pipeline.stages.permission import FLATTEN, why_forbidden, why_unheard
 from stocker_pipeline.stages.reconcile import reconcile
 
 _LOOK_UPS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30, 30))
@@ -183,6 +183,9 @@ def _gates(writer: Writer, desk: Desk, lease: Lease, order: OrderRecord) -> With
     forbidden = _forbidden(writer, desk, order)
     if forbidden is not None:
         return forbidden
+    unheard = why_unheard(writer, desk, order)
+    if unheard is not None:
+        return Withheld("unheard", unheard, final=False)
     locked = {
         found.symbol for found in writer.open_breaks(desk.name) if found.kind is not BreakKind.CASH
     }

@@ -8,12 +8,14 @@ import pytest
 
 from stocker_pipeline.domain.orders import OrderState
 from stocker_pipeline.gateways.brokers.broker import Broker
+from stocker_pipeline.gateways.brokers.misbehaviour import Fault, FaultKind
 from stocker_pipeline.stages.cancel import cancel_open_orders
 from stocker_pipeline.stages.control import Target, kill
-from stocker_pipeline.stages.day import close_session, open_session
+from stocker_pipeline.stages.day import close_session, collect_session, open_session
+from stocker_pipeline.stages.flatten import flatten
 from stocker_pipeline.stages.walk import move_to
 from stocker_pipeline_tests.killing import in_a_process
-from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, control
+from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, control, fails
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     Homes,
@@ -21,7 +23,7 @@ from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     postgres_template,
     sqlite_template,
 )
-from stocker_pipeline_tests.stages.paper_scripts import MARKET
+from stocker_pipeline_tests.stages.paper_scripts import MARKET, order_id
 from stocker_pipeline_tests.stages.test_control import armed
 
 SLOW = pytest.mark.slow
@@ -129,6 +131,67 @@ def test_a_kill_in_the_middle_of_the_close_stage_leaves_the_bookings_whole(day: 
     assert set(day.states(FIRST).values()) == {OrderState.FILLED}
     day.open(SECOND)
     assert day.orders(SECOND) == {}
+    day.digest()
+
+
+@pytest.mark.parametrize(
+    ("call", "after"),
+    [
+        ("executions", False),
+        pytest.param("executions", True, marks=SLOW),
+        pytest.param("order", False, marks=SLOW),
+        pytest.param("order", True, marks=SLOW),
+    ],
+)
+def test_a_kill_while_fills_are_collected_leaves_the_bookings_whole(
+    day: Day, call: str, after: bool
+):
+    # One order is without an answer, so that it is asked for before its fill is booked.
+    lost = Fault(FaultKind.ANSWER_LOST, "submit", client_order_id=order_id(FIRST, "IBM"))
+    day.open(FIRST, lost, *fails("order", 20))
+    day.at(FIRST, 10)
+    with day.desk() as desk:
+        came: list[int] = []
+        broker = Interrupted(desk.broker, call, 1, after, lambda: came.append(stop(day)))
+        collect_session(replace(desk, broker=broker), FIRST)
+    assert came
+    assert not day.close(FIRST).waits
+    assert len(day.filled()) == 4
+    assert set(day.states(FIRST).values()) == {OrderState.FILLED}
+    day.open(SECOND)
+    assert day.orders(SECOND) == {}
+    day.digest()
+
+
+@pytest.mark.parametrize(
+    ("call", "turn", "after"),
+    [
+        ("submit", 2, False),
+        *(
+            pytest.param(call, turn, after, marks=SLOW)
+            for call, turns in {"submit": 4, "open_orders": 2, "executions": 1}.items()
+            for turn in range(1, turns + 1)
+            for after in (False, True)
+            if (call, turn, after) != ("submit", 2, False)
+        ),
+    ],
+)
+def test_a_kill_at_any_request_of_closing_a_book(day: Day, call: str, turn: int, after: bool):
+    day.trade(FIRST)
+    day.at(SECOND, 8, 5)
+    there: list[int] = []
+    with day.desk() as desk:
+        broker = Interrupted(desk.broker, call, turn, after, lambda: there.append(stop(day)))
+        flatten(replace(desk, broker=broker), author="anna", reason="out")
+        assert there, f"{call} was not called {turn} times: {broker.calls}"
+        accepted = len(control(desk).truth().orders)
+        assert accepted == there[0] + (call == "submit" and not after)
+        with desk.ledger.lease(BOOK, SECOND, "kill") as lease:
+            swept = cancel_open_orders(desk, lease, why="killed by anna: stop")
+        assert swept.left == []
+        assert list(desk.broker.open_orders()) == []
+    assert not day.close(SECOND).waits
+    assert len(day.filled()) == 4
     day.digest()
 
 
