@@ -68,11 +68,36 @@ def simulate_files(request: Request) -> Simulation:
     bars = read_bars(request.bars)
     actions = read_actions(request.actions) if request.actions else None
     portfolio = _portfolio(request, bars)
+    return simulate_market(
+        bars, actions, portfolio, start=request.start, end=request.end, where=request.bars.name
+    )
+
+
+def simulate_market(
+    bars: pa.Table,
+    actions: pa.Table | None,
+    portfolio: Portfolio,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    where: str,
+) -> Simulation:
+    """Run the engine over checked bars, from capital alone. Writes nothing.
+
+    Args:
+        bars: The schema of the table ``bars``; of other symbols too.
+        actions: The schema of ``corporate_actions``; None = none.
+        start, end: Sessions; None = the first and the last bar of the universe.
+        where: What the bars are called in an error.
+
+    Raises:
+        InputRefused: A symbol has no bar, or a date is outside of them.
+    """
     known = bars.filter(pc.is_in(bars["symbol"], value_set=pa.array(portfolio.universe)))
-    _refuse_absent(portfolio, known, request.bars)
-    start, end = _range(request, known)
+    _refuse_absent(portfolio, known, where)
+    start, end = _range(start, end, known)
     known = known.filter(pc.less_equal(known["session"], pa.scalar(end, pa.date32())))
-    panel = panel_of(known, actions, portfolio, end, where=request.bars.name)
+    panel = panel_of(known, actions, portfolio, end, where=where)
     first, last = (panel.row_of(day) for day in (start, end))
     rule = portfolio.rule()
     forecast, signals = forecast_rows(rule, panel, first=first, last=last, book_start=first)
@@ -113,20 +138,20 @@ def _portfolio(request: Request, bars: pa.Table) -> Portfolio:
     return portfolio_from(given, where=where)
 
 
-def _refuse_absent(portfolio: Portfolio, bars: pa.Table, path: Path) -> None:
+def _refuse_absent(portfolio: Portfolio, bars: pa.Table, where: str) -> None:
     absent = sorted(set(portfolio.universe) - set(pc.unique(bars["symbol"]).to_pylist()))
     if absent:
         raise InputRefused(
             "bars of every symbol of the universe",
             f"none of {', '.join(absent)}",
-            where=path.name,
+            where=where,
             remedy="Add their bars, or leave them out of the universe.",
         )
 
 
-def _range(request: Request, bars: pa.Table) -> tuple[date, date]:
+def _range(start: date | None, end: date | None, bars: pa.Table) -> tuple[date, date]:
     earliest, latest = pc.min(bars["session"]).as_py(), pc.max(bars["session"]).as_py()
-    start, end = request.start or earliest, request.end or latest
+    start, end = start or earliest, end or latest
     calendar = SessionCalendar.between(earliest, latest)
     for name, day in (("--start", start), ("--end", end)):
         if not earliest <= day <= latest:
