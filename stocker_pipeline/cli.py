@@ -177,7 +177,10 @@ def backtest(
     if not outcome.success:
         finish(outcome, {}, as_json=as_json)
     target = output or settings.reports / f"{portfolio}.html"
-    write_and_print(settings, portfolio, effective, target, as_json, run_id=outcome.run_id)
+    given = {name: found for name, found in overrides.items() if name != "restart" and found}
+    write_and_print(
+        settings, portfolio, effective, target, as_json, run_id=outcome.run_id, overrides=given
+    )
 
 
 @app.command()

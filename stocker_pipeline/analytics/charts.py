@@ -35,7 +35,7 @@ _BENCHMARK_LINES = {
     CASH: {"color": "@third", "width": 1.4, "dash": "dot"},
 }
 _SECOND_LINE = _BENCHMARK_LINES[BUY_AND_HOLD]
-_PORTFOLIO_LINE = {"color": "@first", "width": 2}
+PORTFOLIO_LINE = {"color": "@first", "width": 2}
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Chart:
 def equity_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:
     """Net asset value of the portfolio and its benchmarks."""
     growth = record.grown_capital
-    traces = [_line("Portfolio", _rounded(growth, 2), _PORTFOLIO_LINE, "$,.0f")]
+    traces = [line_of("Portfolio", rounded_values(growth, 2), PORTFOLIO_LINE, "$,.0f")]
     for benchmark in benchmarks:
-        traces.append(_benchmark_line(benchmark, benchmark.nav, 2, "$,.0f"))
+        traces.append(benchmark_line(benchmark, benchmark.nav, 2, "$,.0f"))
     caption = "Dollars at each close."
     if np.any(record.flows != 0):
         caption = "What the initial capital became, without later deposits and withdrawals."
@@ -73,7 +73,7 @@ def equity_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:
         "equity",
         "Net asset value",
         caption,
-        _figure(traces, {"tickformat": "$~s"}, "$,.0f"),
+        figure_of(traces, {"tickformat": "$~s"}, "$,.0f"),
         scale=equity_scale([growth, *(benchmark.nav for benchmark in benchmarks)]),
         height_px=380,
     )
@@ -94,9 +94,9 @@ def drawdown_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Char
     """Loss from the highest value so far."""
     fill = {"fill": "tozeroy", "fillcolor": "@firstwash"}
     loss = drawdowns(record.returns)
-    traces = [_line("Portfolio", _rounded(-loss, 5), _PORTFOLIO_LINE, ".1%") | fill]
+    traces = [line_of("Portfolio", rounded_values(-loss, 5), PORTFOLIO_LINE, ".1%") | fill]
     for benchmark in benchmarks:
-        traces.append(_benchmark_line(benchmark, -drawdowns(benchmark.returns), 5, ".1%"))
+        traces.append(benchmark_line(benchmark, -drawdowns(benchmark.returns), 5, ".1%"))
     axis: dict[str, Any] = {"tickformat": ".0%", "rangemode": "tozero"}
     if not any(any(trace["y"]) for trace in traces):
         axis["range"] = [-0.1, 0.0]
@@ -104,7 +104,7 @@ def drawdown_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Char
         "drawdown",
         "Below the highest value so far",
         "Loss from the last high, in percent of that high.",
-        _figure(traces, axis, ".1%"),
+        figure_of(traces, axis, ".1%"),
         height_px=240,
     )
 
@@ -116,17 +116,22 @@ def volatility_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Ch
         nothing = f"Needs {SESSIONS_PER_YEAR} sessions; the record has {len(record.nav)}."
         return Chart("volatility", title, caption, None, nothing)
     traces = [
-        _line("Portfolio", _rounded(rolling_volatility(record.returns), 5), _PORTFOLIO_LINE, ".1%")
+        line_of(
+            "Portfolio",
+            rounded_values(rolling_volatility(record.returns), 5),
+            PORTFOLIO_LINE,
+            ".1%",
+        )
     ]
     for benchmark in benchmarks:
         values = rolling_volatility(benchmark.returns)
-        traces.append(_benchmark_line(benchmark, values, 5, ".1%"))
+        traces.append(benchmark_line(benchmark, values, 5, ".1%"))
     if record.target_vol is not None:
         target: list[float | None] = [record.target_vol] * len(record.nav)
         style = {"color": "@ink", "width": 1, "dash": "dash"}
-        traces.append(_line("Target", target, style, ".1%"))
+        traces.append(line_of("Target", target, style, ".1%"))
     axis = {"tickformat": ".0%", "rangemode": "tozero"}
-    return Chart("volatility", title, caption, _figure(traces, axis, ".1%"))
+    return Chart("volatility", title, caption, figure_of(traces, axis, ".1%"))
 
 
 def exposure_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Chart:
@@ -134,12 +139,12 @@ def exposure_chart(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> Char
     gross = floats_of(record.snapshots, "gross_exposure")
     net = floats_of(record.snapshots, "net_exposure")
     traces = [
-        _line("Gross", _rounded(gross, 4), _PORTFOLIO_LINE, ".0%"),
-        _line("Net", _rounded(net, 4), {"color": "@fourth", "width": 1.4}, ".0%"),
+        line_of("Gross", rounded_values(gross, 4), PORTFOLIO_LINE, ".0%"),
+        line_of("Net", rounded_values(net, 4), {"color": "@fourth", "width": 1.4}, ".0%"),
     ]
     for benchmark in benchmarks:
-        traces.append(_benchmark_line(benchmark, benchmark.gross_exposure, 4, ".0%"))
-    figure = _figure(traces, {"tickformat": ".0%", "rangemode": "tozero"}, ".0%")
+        traces.append(benchmark_line(benchmark, benchmark.gross_exposure, 4, ".0%"))
+    figure = figure_of(traces, {"tickformat": ".0%", "rangemode": "tozero"}, ".0%")
     figure["layout"]["shapes"] = shades = _breaker_shades(record)
     return Chart(
         "exposure",
@@ -162,15 +167,15 @@ def weights_chart(record: TrackRecord) -> Chart:
     heatmap = {
         "type": "heatmap",
         "x": "@sessions",
-        "y": [_plotly_text(name) for name in names],
-        "z": [_rounded(row, 4) for row in weights],
+        "y": [plotly_text(name) for name in names],
+        "z": [rounded_values(row, 4) for row in weights],
         "zmin": -bound,
         "zmax": bound,
         "colorscale": "@diverging",
         "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0},
         "hovertemplate": "%{y} %{x}: %{z:.1%}<extra></extra>",
     }
-    figure = _figure([heatmap], {"type": "category", "autorange": "reversed"}, "")
+    figure = figure_of([heatmap], {"type": "category", "autorange": "reversed"}, "")
     figure["layout"] |= {"hovermode": "closest", "showlegend": False}
     figure["layout"]["yaxis"] |= {"showgrid": False, "automargin": True}
     return Chart("weights", title, caption, figure, height_px=90 + 26 * max(len(names), 3))
@@ -182,21 +187,21 @@ def costs_chart(record: TrackRecord) -> Chart:
     commissions = floats_of(record.snapshots, "commissions")
     if not record.fills.num_rows and not commissions.any():
         return Chart("costs", title, "Commissions and slippage.", None, "Nothing was paid.")
-    traces = [_line("Commissions", _rounded(commissions, 2), _SECOND_LINE, "$,.2f")]
+    traces = [line_of("Commissions", rounded_values(commissions, 2), _SECOND_LINE, "$,.2f")]
     slipped = slippage_of_fills(record)
     missing = " Slippage is not known: bars of some fills are missing."
     if slipped is not None:
         missing = ""
         slippage = np.cumsum(total_by_session(record, slipped))
         fourth = {"color": "@fourth", "width": 1.4}
-        traces.append(_line("Slippage", _rounded(slippage, 2), fourth, "$,.2f"))
-        both = _rounded(commissions + slippage, 2)
-        traces.insert(0, _line("Both", both, _PORTFOLIO_LINE, "$,.2f"))
+        traces.append(line_of("Slippage", rounded_values(slippage, 2), fourth, "$,.2f"))
+        both = rounded_values(commissions + slippage, 2)
+        traces.insert(0, line_of("Both", both, PORTFOLIO_LINE, "$,.2f"))
     return Chart(
         "costs",
         title,
         f"Dollars since the start, already inside all returns.{missing} The benchmarks have none.",
-        _figure(traces, {"tickformat": "$~s", "rangemode": "tozero"}, "$,.2f"),
+        figure_of(traces, {"tickformat": "$~s", "rangemode": "tozero"}, "$,.2f"),
     )
 
 
@@ -251,9 +256,10 @@ def _breaker_shades(record: TrackRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _figure(
+def figure_of(
     traces: list[dict[str, Any]], vertical: dict[str, Any], hover_format: str
 ) -> dict[str, Any]:
+    """Data and layout of a chart over sessions; ``vertical`` is its value axis."""
     layout = {
         "margin": {"l": 56, "r": 12, "t": 8, "b": 32},
         "hovermode": "x unified",
@@ -265,14 +271,15 @@ def _figure(
     return {"data": traces, "layout": layout}
 
 
-def _line(
+def line_of(
     name: str, values: list[float | None], style: dict[str, Any], number_format: str
 ) -> dict[str, Any]:
+    """A line over all sessions."""
     return {
         "type": "scatter",
         # A line through one or two points is invisible or misleading without its points.
         "mode": "lines" if len(values) > 2 else "lines+markers",
-        "name": _plotly_text(name),
+        "name": plotly_text(name),
         "x": "@sessions",
         "y": values,
         "line": style,
@@ -280,19 +287,20 @@ def _line(
     }
 
 
-def _benchmark_line(
+def benchmark_line(
     benchmark: Benchmark, values: np.ndarray, decimals: int, number_format: str
 ) -> dict[str, Any]:
+    """The line of a benchmark in its own style."""
     style = _BENCHMARK_LINES.get(benchmark.name, _SECOND_LINE)
-    return _line(benchmark.name, _rounded(values, decimals), style, number_format)
+    return line_of(benchmark.name, rounded_values(values, decimals), style, number_format)
 
 
-def _plotly_text(text: str) -> str:
+def plotly_text(text: str) -> str:
     """Text that Plotly shows as it is: it reads labels as a small HTML of its own."""
     return html.escape(text, quote=False)
 
 
-def _rounded(values: np.ndarray, decimals: int) -> list[float | None]:
+def rounded_values(values: np.ndarray, decimals: int) -> list[float | None]:
     """Plain numbers for JSON, short enough for a page; None where there is no number."""
     rounded = np.round(values, decimals) + 0.0
     return [value if np.isfinite(value) else None for value in rounded.tolist()]

@@ -145,6 +145,19 @@ def rolling_volatility(returns: np.ndarray, window: int = SESSIONS_PER_YEAR) -> 
     return out
 
 
+def rolling_sharpe(returns: np.ndarray, window: int = SESSIONS_PER_YEAR) -> np.ndarray:
+    """Sharpe ratio of the last ``window`` returns, risk-free rate 0; NaN where it has none."""
+    out = np.full(len(returns), np.nan)
+    if window <= len(returns):
+        windows = np.lib.stride_tricks.sliding_window_view(returns, window)
+        deviation = windows.std(axis=1, ddof=1)
+        moves = deviation > _FLOAT_NOISE
+        out[window - 1 :][moves] = (
+            windows.mean(axis=1)[moves] / deviation[moves] * np.sqrt(SESSIONS_PER_YEAR)
+        )
+    return out
+
+
 def as_date(day: np.datetime64) -> date:
     """A numpy day as a plain date."""
     plain = day.astype("datetime64[D]").item()

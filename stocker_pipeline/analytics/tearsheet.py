@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from stocker_pipeline.analytics.benchmarks import Benchmark, benchmarks_of
+from stocker_pipeline.analytics.bootstrap import bootstrap_band
 from stocker_pipeline.analytics.charts import (
     Chart,
     costs_chart,
@@ -20,6 +21,12 @@ from stocker_pipeline.analytics.charts import (
     volatility_chart,
     weights_chart,
 )
+from stocker_pipeline.analytics.charts_returns import (
+    bootstrap_chart,
+    distribution_chart,
+    sharpe_chart,
+)
+from stocker_pipeline.analytics.charts_trades import prices_chart
 from stocker_pipeline.analytics.metrics import (
     Metrics,
     ReturnMetrics,
@@ -35,6 +42,8 @@ from stocker_pipeline.analytics.sections import (
     months_by_year,
     symbol_results,
 )
+from stocker_pipeline.analytics.sensitivity import Sensitivity
+from stocker_pipeline.analytics.sensitivity_rows import cost_rows, start_rows, start_spreads
 from stocker_pipeline.analytics.wording import (
     ABSENT,
     dollar_text,
@@ -45,6 +54,8 @@ from stocker_pipeline.analytics.wording import (
 
 COLOURS = ("ink", "grid", "paper", "shade", "first", "firstwash", "second", "third", "fourth")
 """Colours that figures name as ``@ink`` and the template defines as ``--ink``."""
+
+NOT_RUN_AGAIN = Sensitivity(missing="The backtest was not run again for this page.")
 
 _EPISODES_SHOWN = 5
 _HEADLINES = (
@@ -69,7 +80,11 @@ _GROUPS = {
 
 
 def tear_sheet(
-    record: TrackRecord, run_facts: Mapping[str, Any], *, metrics: Metrics | None = None
+    record: TrackRecord,
+    run_facts: Mapping[str, Any],
+    *,
+    metrics: Metrics | None = None,
+    sensitivity: Sensitivity = NOT_RUN_AGAIN,
 ) -> str:
     """The page as text.
 
@@ -79,6 +94,7 @@ def tear_sheet(
             strategy, parameters, overrides, data versions, engine version. Values are text,
             numbers, dates, lists of these, or mappings of these.
         metrics: Metrics of the same record, where they are known already.
+        sensitivity: The same backtest at other costs and begun on other days.
 
     Raises:
         InputRefused: Fills and positions disagree (see ``round_trips``).
@@ -106,6 +122,10 @@ def tear_sheet(
         symbols=symbol_results(record),
         dividends=_last(record, "dividends"),
         cash_in_lieu=_last(record, "cash_in_lieu"),
+        sensitivity=sensitivity,
+        cost_rows=cost_rows(sensitivity),
+        start_rows=start_rows(sensitivity),
+        start_spreads=start_spreads(sensitivity),
         facts=facts_of(run_facts),
         absent=ABSENT,
         page_data=page_data([str(day) for day in record.sessions], COLOURS, charts),
@@ -121,6 +141,10 @@ def _charts(record: TrackRecord, benchmarks: Sequence[Benchmark]) -> list[Chart]
         exposure_chart(record, benchmarks),
         weights_chart(record),
         costs_chart(record),
+        sharpe_chart(record, benchmarks),
+        distribution_chart(record),
+        bootstrap_chart(record, bootstrap_band(record.returns)),
+        prices_chart(record),
     ]
     # Axes without a line on them show numbers that mean nothing.
     return charts if len(record.sessions) else [replace(chart, figure=None) for chart in charts]

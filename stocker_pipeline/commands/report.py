@@ -1,5 +1,6 @@
 """``stocker report``: the pages of a portfolio, written from what it has done so far."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,6 +128,7 @@ def write_and_print(
     as_json: bool,
     *,
     run_id: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> None:
     """Write the tear sheet of a backtest and the report of its last session; print the metrics."""
@@ -134,7 +136,7 @@ def write_and_print(
     from stocker_pipeline.lake.lake import Lake
     from stocker_pipeline.stages.report import report_from_lake, write_report
 
-    made = report_from_lake(Lake(settings.lake_root), name, portfolio)
+    made = report_from_lake(Lake(settings.lake_root), name, portfolio, overrides)
     page, numbers = write_report(made, target)
     day = write_day(settings, name, portfolio)
     if as_json:

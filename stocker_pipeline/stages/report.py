@@ -1,9 +1,9 @@
 """Metrics and tear sheet of a portfolio's book, as it stands in the lake."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from stocker_pipeline.analytics.metrics import Metrics, performance_metrics
 from stocker_pipeline.analytics.record import TrackRecord, days_of
-from stocker_pipeline.analytics.tearsheet import tear_sheet
+from stocker_pipeline.analytics.sensitivity import Sensitivity
+from stocker_pipeline.analytics.tearsheet import NOT_RUN_AGAIN, tear_sheet
 from stocker_pipeline.analytics.wording import metrics_json
 from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.lake.lake import Lake
@@ -24,6 +25,8 @@ from stocker_pipeline.lake.schemas import (
     TARGETS,
 )
 from stocker_pipeline.stages.market import current_bars, members_on
+from stocker_pipeline.stages.report_files import write_page
+from stocker_pipeline.stages.report_sensitivity import sensitivity_of
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -34,6 +37,7 @@ class Report:
     record: TrackRecord
     metrics: Metrics
     facts: Mapping[str, Any]
+    sensitivity: Sensitivity = NOT_RUN_AGAIN
 
 
 def record_of(
@@ -56,11 +60,14 @@ def record_of(
     )
 
 
-def report_from_lake(lake: Lake, name: str, portfolio: Portfolio) -> Report:
+def report_from_lake(
+    lake: Lake, name: str, portfolio: Portfolio, overrides: Mapping[str, Any] | None = None
+) -> Report:
     """Everything of the portfolio that is done.
 
     Args:
         portfolio: With the overrides that the run had.
+        overrides: Those overrides, for the small print; None = whoever asks does not know of any.
 
     Raises:
         BookRefused: Nothing is done yet.
@@ -79,10 +86,15 @@ def report_from_lake(lake: Lake, name: str, portfolio: Portfolio) -> Report:
         )
     last = pc.max(snapshots["session"]).as_py()
     bars, actions, _ = current_bars(lake, portfolio.universe, last)
-    versions = {"data versions": lake.versions(DATASETS)}
-    facts = run_facts(name, portfolio, snapshots) | versions
+    again = sensitivity_of(portfolio, bars, actions, snapshots)
+    facts = run_facts(name, portfolio, snapshots) | {
+        "overrides": "none that this command knows of" if overrides is None else dict(overrides),
+        "reproduced": again.reproduced or again.missing,
+        "program": version("stocker-pipeline"),
+        "data versions": lake.versions(DATASETS),
+    }
     record = record_of(portfolio, tables, bars, actions)
-    return Report(record, performance_metrics(record), facts)
+    return Report(record, performance_metrics(record), facts, again)
 
 
 def run_facts(name: str, portfolio: Portfolio, snapshots: pa.Table) -> dict[str, Any]:
@@ -101,13 +113,12 @@ def run_facts(name: str, portfolio: Portfolio, snapshots: pa.Table) -> dict[str,
 
 def write_report(report: Report, path: Path) -> tuple[Path, Path]:
     """The tear sheet at ``path`` and the metrics as JSON beside it; each appears whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     contents = {
-        path: tear_sheet(report.record, report.facts, metrics=report.metrics),
+        path: tear_sheet(
+            report.record, report.facts, metrics=report.metrics, sensitivity=report.sensitivity
+        ),
         path.with_suffix(".json"): metrics_json(report.metrics),
     }
     for target, text in contents.items():
-        partial = target.with_name(target.name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, target)
+        write_page(target, text)
     return path, path.with_suffix(".json")

@@ -116,10 +116,16 @@ def test_every_section_is_there(page: str) -> None:
         "Months",
         "All metrics",
         "Volatility, last 252 sessions",
+        "Sharpe ratio, last 252 sessions",
+        "Returns of single sessions",
         "Exposure",
         "Positions",
         "Results by symbol",
+        "Trades on prices",
         "Costs so far",
+        "What it hangs on",
+        "The backtest was not run again for this page.",
+        "How else it could have come",
         "What this run was",
     ):
         assert heading in text, heading
@@ -138,7 +144,7 @@ def test_every_chart_has_its_place_and_every_colour_its_value(page: str) -> None
     data = json.loads(parsed.scripts[0])
     places = {value for tag, name, value in parsed.attributes if tag == "div" and name == "id"}
     assert set(data["figures"]) == places
-    assert len(places) == 6
+    assert len(places) == 10
     named = set(re.findall(r'"@([a-z]+)"', parsed.scripts[0])) - {"sessions", "diverging"}
     assert named <= set(COLOURS)
     css = (TEMPLATES / "tearsheet.css").read_text()
