@@ -14,7 +14,22 @@ import pytest
 from pydantic import SecretStr
 
 from stocker_pipeline import redaction
+from stocker_pipeline.domain.orders import SessionOutcome
+from stocker_pipeline.gateways.brokers.misbehaviour import Fault, FaultKind
+from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.ledger.audits import verify
+from stocker_pipeline.ledger.control_records import BreakKind, Discrepancy, ReconciliationRecord
+from stocker_pipeline.ledger.records import OrderEvent, OutcomeRecord
+from stocker_pipeline.risk.alerts import Delivery
 from stocker_pipeline.settings import Settings
+from stocker_pipeline.stages.alerts import acknowledge, put_canary
+from stocker_pipeline.stages.control import Target, kill, reduce
+from stocker_pipeline.stages.monitor import monitor
+from stocker_pipeline.stages.monitor_facts import MONITORS
+from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, Day
+from stocker_pipeline_tests.stages.paper_day import BOOK
+from stocker_pipeline_tests.stages.paper_homes import sqlite_home, sqlite_template  # noqa: F401
+from stocker_pipeline_tests.stages.paper_scripts import MARKET, order_id
 
 CANARIES = {
     "STOCKER_LEDGER_URL": 'led"ger/c4nary+1',
@@ -264,3 +279,53 @@ def test_answers_and_errors_of_commands_hold_no_secret(tmp_path, mode):
     else:
         assert found["stdout"] == set(CANARIES)
         assert "STOCKER_LEDGER_URL" in found["stderr"]
+
+
+@pytest.mark.parametrize("mode", ["clean", "blind"])
+def test_the_ledger_holds_no_secret_whoever_wrote_it(
+    sqlite_template,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    mode,
+):
+    monkeypatch.setattr(redaction, "_known", frozenset())
+    monkeypatch.setattr(redaction, "_spellings", ())
+    if mode == "clean":
+        redaction.learn(CANARIES.values())
+    said = list(CANARIES.values())
+    whole = " and ".join(said)
+
+    def broken(look):
+        raise ValueError(f"no answer to {whole}")
+
+    with sqlite_home(sqlite_template, tmp_path / "book", MARKET) as home:
+        day = Day.begin(home)
+        refused = Fault(FaultKind.REFUSED, "submit", client_order_id=order_id(FIRST, "IBM"))
+        day.open(FIRST, refused)
+        with day.home.ledger(day.clock) as ledger:
+            # A person, a monitor, a session's end, a vendor's words in an order and in a delivery.
+            reduce(ledger, Target(BOOK), author="anna", reason=whole)
+            monkeypatch.setitem(MONITORS, "integrity", broken)
+            lake = Lake(str(tmp_path / "lake"))
+            portfolio = MARKET.portfolio
+            monitor(ledger, lake, BOOK, portfolio, day.clock.now(), monitors=("integrity",))
+            kill(ledger, Target(), author="anna", reason=whole)
+            number = put_canary(ledger, day.clock)
+            taken = Delivery(number, "slack", "alert", 0, 1, "m", False, whole)
+            ledger.write(None, lambda w: w.put_alert_delivery(taken))
+            acknowledge(ledger, [number], author="anna", reason=whole)
+            outcome = OutcomeRecord(BOOK, FIRST, SessionOutcome.HALTED, "KILLED", whole)
+            ledger.write(None, lambda w: w.put_outcome(outcome))
+            ledger.write(None, lambda w: w.put_outcome(outcome))
+            with ledger.lease(BOOK, FIRST, "open") as lease:
+                difference = Discrepancy(BreakKind.CASH, "", whole, said[0])
+                record = ReconciliationRecord(BOOK, FIRST, "open", 1, 1, (difference,))
+                ledger.write(lease, lambda w: w.put_reconciliation(record))
+                (name,) = [o for s, o in day.orders(FIRST).items() if s == "AAPL"]
+                event = OrderEvent(
+                    name.client_order_id, "lookup", name.state, reason=whole, raw=whole
+                )
+                ledger.write(lease, lambda w: w.put_event(event))
+            assert ledger.read(verify) == []
+        left = b"".join(path.read_bytes() for path in (tmp_path / "book").glob("ledger.db*"))
+    assert leaks(left) == (set() if mode == "clean" else set(CANARIES))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Insert, Table, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stocker_pipeline.ledger.errors import LedgerConflict
+from stocker_pipeline.redaction import redacted_value
 
 Row = Mapping[str, Any]
 
@@ -68,7 +69,11 @@ def refuse_other(table: Table, row: Row, there: Row, *, ignoring: Collection[str
     Raises:
         LedgerConflict: A column differs.
     """
-    differing = [name for name in row if name not in ignoring and there[name] != row[name]]
+    differing = [
+        name
+        for name in row
+        if name not in ignoring and there[name] not in (row[name], redacted_value(row[name]))
+    ]
     if not differing:
         return
     raise LedgerConflict(

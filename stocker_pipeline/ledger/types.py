@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from stocker_pipeline.redaction import redacted, redacted_value
+
 MONEY_LIMIT_DOLLARS = 400_000_000_000_000
 """The engine's own bound: what an int64 in 1/10,000 dollar holds, with room to add."""
 
@@ -162,14 +164,27 @@ class Flag(TypeDecorator[bool]):
         return None if value is None else bool(value)
 
 
+class Said(TypeDecorator[str]):
+    """A sentence by a person, a program or a vendor, without the secrets that are in it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return redacted(value) if isinstance(value, str) else value
+
+
 class JsonText(TypeDecorator[Any]):
-    """JSON in one spelling: sorted keys, no spaces, so that equal content is equal text."""
+    """JSON in one spelling: sorted keys, no spaces, so that equal content is equal text.
+
+    Secrets in its texts are taken out.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else canonical_json(value)
+        return None if value is None else canonical_json(redacted_value(value))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

@@ -13,6 +13,7 @@ from stocker_pipeline.ledger.hashes import FIRST_HASH, audit_hash
 from stocker_pipeline.ledger.tables.book import snapshots
 from stocker_pipeline.ledger.tables.control import audit_log
 from stocker_pipeline.ledger.writes import Writes
+from stocker_pipeline.redaction import redacted_value
 
 _AUDIT_LOCK = 7_306_041_976_291_331_946
 _SYSTEM = "stocker"
@@ -52,7 +53,8 @@ class AuditWrites(Writes):
         head = self._one(_HEAD)
         number = 1 if head is None else head["sequence"] + 1
         previous = FIRST_HASH if head is None else head["hash"]
-        whole = dict(content) | ({"facts": dict(facts)} if facts else {})
+        # Before it is hashed: what is stored is what the hash is of.
+        whole = redacted_value(dict(content)) | ({"facts": dict(facts)} if facts else {})
         entry = AuditEntry(number, self.now, actor, action, subject, whole, previous)
         row = {**vars(entry), "hash": audit_hash(previous, entry)}
         self.connection.execute(insert_into(audit_log), row)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, Constraint, Index, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
-from stocker_pipeline.ledger.types import MONEY_LIMIT_DOLLARS, Flag, Money, Ratio
+from stocker_pipeline.ledger.types import MONEY_LIMIT_DOLLARS, Flag, Money, Ratio, Said
 
 metadata = MetaData(
     naming_convention={
@@ -23,6 +23,7 @@ metadata = MetaData(
 )
 
 NAME_LENGTH = 64
+SENTENCE_LENGTH = 1000
 LONG_TEXT = 20_000
 
 
@@ -49,9 +50,10 @@ def words(
     null: bool = False,
     **options: Any,
 ) -> Column[Any]:
-    """A text between two lengths."""
+    """A text between two lengths; a long one is said by somebody, and may quote anything."""
     options.setdefault("nullable", null)
-    return Column(name, Text, *rules, info={"lengths": (least, most)}, **options)
+    kind = Said if most >= SENTENCE_LENGTH else Text
+    return Column(name, kind, *rules, info={"lengths": (least, most)}, **options)
 
 
 def one_of(name: str, choices: Iterable[str] | type[enum.StrEnum], **options: Any) -> Column[Any]:
