@@ -2,32 +2,34 @@
 with days as (
 
     select
+        environment,
         portfolio,
         sum(profit_usd) as profit_usd,
         sum(flow_usd) as flow_usd,
         count(*) as sessions_count
     from {{ ref('fct_daily_performance') }}
-    group by portfolio
+    group by environment, portfolio
 
 ),
 
 periods as (
 
     select
+        environment,
         portfolio,
         period,
         sum(profit_usd) as profit_usd,
         sum(flow_usd) as flow_usd,
         sum(sessions_count) as sessions_count
     from {{ ref('fct_period_performance') }}
-    group by portfolio, period
+    group by environment, portfolio, period
 
 )
 
 select *
 from days
-inner join periods using (portfolio)
+full join periods using (environment, portfolio)
 where
-    days.profit_usd <> periods.profit_usd
-    or days.flow_usd <> periods.flow_usd
-    or days.sessions_count <> periods.sessions_count
+    days.profit_usd is distinct from periods.profit_usd
+    or days.flow_usd is distinct from periods.flow_usd
+    or days.sessions_count is distinct from periods.sessions_count

@@ -3,25 +3,24 @@
 with symbols as (
 
     select
+        environment,
         portfolio,
         session,
         sum(profit_usd) as profit_usd,
         sum(commission_usd) as commission_usd,
         sum(traded_notional_usd) as traded_notional_usd
     from {{ ref('fct_symbol_performance') }}
-    group by portfolio, session
+    group by environment, portfolio, session
 
 )
 
 select
-    daily.portfolio,
-    daily.session
+    environment,
+    portfolio,
+    session
 from {{ ref('fct_daily_performance') }} as daily
-left join symbols
-    on
-        daily.portfolio = symbols.portfolio
-        and daily.session = symbols.session
+full join symbols using (environment, portfolio, session)
 where
-    daily.profit_usd <> coalesce(symbols.profit_usd, 0)
-    or daily.commission_usd <> coalesce(symbols.commission_usd, 0)
-    or daily.traded_notional_usd <> coalesce(symbols.traded_notional_usd, 0)
+    daily.profit_usd is distinct from coalesce(symbols.profit_usd, 0)
+    or daily.commission_usd is distinct from coalesce(symbols.commission_usd, 0)
+    or daily.traded_notional_usd is distinct from coalesce(symbols.traded_notional_usd, 0)

@@ -1,18 +1,19 @@
 with snapshots as (
 
-    select * from {{ ref('stg_lake__snapshots') }}
+    select * from {{ ref('int_snapshots') }}
 
 ),
 
 traded as (
 
     select
+        environment,
         portfolio,
         session,
         count(*) as fills_count,
         sum(notional_usd) as traded_notional_usd
-    from {{ ref('stg_lake__fills') }}
-    group by portfolio, session
+    from {{ ref('int_fills') }}
+    group by environment, portfolio, session
 
 ),
 
@@ -24,11 +25,12 @@ with_previous as (
         lag(flows_usd, 1, 0) over book as previous_flows_usd,
         lag(commissions_usd, 1, 0) over book as previous_commissions_usd
     from snapshots
-    window book as (partition by portfolio order by session)
+    window book as (partition by environment, portfolio order by session)
 
 )
 
 select
+    with_previous.environment,
     with_previous.portfolio,
     with_previous.session,
     with_previous.nav_usd,
@@ -51,9 +53,12 @@ select
     - with_previous.previous_commissions_usd as commission_usd,
     coalesce(traded.fills_count, 0) as fills_count,
     coalesce(traded.traded_notional_usd, 0) as traded_notional_usd,
+    cast(coalesce(traded.traded_notional_usd, 0) as double)
+    / nullif(cast(with_previous.previous_nav_usd as double), 0) as turnover_frac,
     with_previous.positions_count
 from with_previous
 left join traded
     on
-        with_previous.portfolio = traded.portfolio
+        with_previous.environment = traded.environment
+        and with_previous.portfolio = traded.portfolio
         and with_previous.session = traded.session

@@ -2,13 +2,14 @@
 with levels as (
 
     select
+        environment,
         portfolio,
         session,
         return_frac,
         row_number() over book as place,
         product(1 + return_frac) over book as level
     from {{ ref('fct_daily_performance') }}
-    window book as (partition by portfolio order by session)
+    window book as (partition by environment, portfolio order by session)
 
 ),
 
@@ -16,7 +17,7 @@ peaks as (
 
     select
         *,
-        greatest(1.0, max(level) over (partition by portfolio order by session)) as peak
+        greatest(1.0, max(level) over (partition by environment, portfolio order by session)) as peak
     from levels
 
 ),
@@ -36,7 +37,7 @@ episodes as (
     select
         *,
         count(*) filter (where loss_frac = 0) over (
-            partition by portfolio order by session
+            partition by environment, portfolio order by session
         ) as episode
     from falls
 
@@ -45,6 +46,7 @@ episodes as (
 summed as (
 
     select
+        environment,
         portfolio,
         episode,
         max(session) filter (where loss_frac = 0) as peak_session,
@@ -55,7 +57,7 @@ summed as (
         max(place) as last_place,
         max(session) as last_session
     from episodes
-    group by portfolio, episode
+    group by environment, portfolio, episode
     having max(loss_frac) > 0
 
 ),
@@ -68,14 +70,18 @@ recovered as (
     from summed
     left join levels
         on
-            summed.portfolio = levels.portfolio
+            summed.environment = levels.environment
+            and summed.portfolio = levels.portfolio
             and summed.last_place + 1 = levels.place
 
 )
 
 select
+    environment,
     portfolio,
-    row_number() over (partition by portfolio order by depth_frac desc, trough_session) as depth_rank,
+    row_number() over (
+        partition by environment, portfolio order by depth_frac desc, trough_session
+    ) as depth_rank,
     depth_frac,
     peak_session,
     trough_session,

@@ -8,6 +8,7 @@ with daily as (
 
 {% for period in periods %}
 select
+    environment,
     portfolio,
     '{{ period }}' as period,
     cast(date_trunc('{{ period }}', session) as date) as period_start,

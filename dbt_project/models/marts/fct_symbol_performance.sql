@@ -3,22 +3,24 @@
 with sessions as (
 
     select
+        environment,
         portfolio,
         session,
-        lead(session) over (partition by portfolio order by session) as next_session
-    from {{ ref('stg_lake__snapshots') }}
+        lead(session) over (partition by environment, portfolio order by session) as next_session
+    from {{ ref('int_snapshots') }}
 
 ),
 
 positions as (
 
-    select * from {{ ref('stg_lake__positions') }}
+    select * from {{ ref('int_positions') }}
 
 ),
 
 money as (
 
     select
+        environment,
         portfolio,
         session,
         symbol,
@@ -33,6 +35,7 @@ money as (
     from positions
     union all
     select
+        positions.environment,
         positions.portfolio,
         sessions.next_session,
         positions.symbol,
@@ -47,11 +50,13 @@ money as (
     from positions
     inner join sessions
         on
-            positions.portfolio = sessions.portfolio
+            positions.environment = sessions.environment
+            and positions.portfolio = sessions.portfolio
             and positions.session = sessions.session
             and sessions.next_session is not null
     union all
     select
+        environment,
         portfolio,
         session,
         symbol,
@@ -63,9 +68,10 @@ money as (
         0,
         notional_usd,
         1
-    from {{ ref('stg_lake__fills') }}
+    from {{ ref('int_fills') }}
     union all
     select
+        environment,
         portfolio,
         session,
         symbol,
@@ -77,13 +83,14 @@ money as (
         cash_usd,
         0,
         0
-    from {{ ref('stg_lake__corporate_action_entries') }}
+    from {{ ref('int_corporate_action_entries') }}
 
 ),
 
 summed as (
 
     select
+        environment,
         portfolio,
         session,
         symbol,
@@ -96,7 +103,7 @@ summed as (
         sum(traded_notional_usd) as traded_notional_usd,
         cast(sum(fills_count) as bigint) as fills_count
     from money
-    group by portfolio, session, symbol
+    group by environment, portfolio, session, symbol
 
 )
 
@@ -113,7 +120,8 @@ select
     cast(summed.market_value_usd as double)
     / nullif(cast(snapshots.nav_usd as double), 0) as weight_frac
 from summed
-inner join {{ ref('stg_lake__snapshots') }} as snapshots
+inner join {{ ref('int_snapshots') }} as snapshots
     on
-        summed.portfolio = snapshots.portfolio
+        summed.environment = snapshots.environment
+        and summed.portfolio = snapshots.portfolio
         and summed.session = snapshots.session

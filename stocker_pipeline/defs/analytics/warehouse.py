@@ -1,4 +1,4 @@
-"""dbt models as assets below the chain: staging and marts on DuckDB over the lake."""
+"""dbt models as assets below the chain: staging and marts on DuckDB over the lake and ledger."""
 
 import os
 import sys
@@ -13,10 +13,12 @@ from packaging.version import Version
 
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lean_imports import imported_when_used, not_found
+from stocker_pipeline.orchestration.runs import WAREHOUSE_GROUP
 from stocker_pipeline.orchestration.schedules import each_session, session_schedule
 from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.settings import Settings
-from stocker_pipeline.stages.portfolios import portfolio_names
+from stocker_pipeline.stages.portfolios import portfolio_data, portfolio_names
+from stocker_pipeline.stages.warehouse_file import refuse_in_use
 
 # Every reader of the definitions would load dbt, networkx and sqlglot with it. Without dbt in this
 # Python dagster-dbt reads the manifest itself, and it starts dbt as a command anyway.
@@ -24,6 +26,7 @@ with not_found("dbt"), imported_when_used("sqlglot"):
     from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
 PROJECT = DbtProject(PROJECT_ROOT / "dbt_project", profiles_dir=PROJECT_ROOT / "dbt_project")
+_MODELS = {".sql", ".yml", ".py"}
 _DBT = str(Path(sys.executable).with_name("dbt"))
 """The dbt beside this Python; a PATH may have none, or another one."""
 
@@ -50,7 +53,7 @@ def _dbt() -> DbtCliResource:
 
 def _parse_if_stale() -> None:
     """Every reader of the definitions needs a manifest that is as new as the models."""
-    sources = [path for path in PROJECT.project_dir.glob("**/*") if path.suffix in {".sql", ".yml"}]
+    sources = [path for path in PROJECT.project_dir.glob("**/*") if path.suffix in _MODELS]
     ours = [path for path in sources if str(PROJECT.target_path) not in path.parts]
     newest = max(path.stat().st_mtime for path in ours)
     manifest = PROJECT.manifest_path
@@ -64,17 +67,35 @@ os.environ["STOCKER_LAKE_ROOT"] = Settings().lake_root
 os.environ["STOCKER_WAREHOUSE"] = str(Settings().warehouse)
 _parse_if_stale()
 
-_PRODUCER = {
-    "snapshots": "portfolio_snapshot",
-    "positions": "portfolio_snapshot",
-    "corporate_action_entries": "portfolio_snapshot",
-    "fills": "fills",
-    "orders": "orders",
-    "decisions": "orders",
+_OF_BOOKS = {
+    "lake": {
+        "snapshots": "portfolio_snapshot",
+        "positions": "portfolio_snapshot",
+        "corporate_action_entries": "portfolio_snapshot",
+        "fills": "fills",
+        "orders": "orders",
+        "decisions": "orders",
+        "targets": "targets",
+        "signals": "signals",
+        "parity": "parity",
+    },
+    "ledger": {
+        "portfolios": "portfolio_snapshot",
+        "session_outcomes": "portfolio_snapshot",
+        "snapshots": "portfolio_snapshot",
+        "positions": "portfolio_snapshot",
+        "cash_entries": "portfolio_snapshot",
+        "corporate_action_entries": "portfolio_snapshot",
+        "executions": "fills",
+        "order_events": "fills",
+        "order_intents": "orders",
+        "limit_rejections": "orders",
+        "decisions": "orders",
+    },
 }
-"""Source table → the asset of every portfolio that writes it."""
+"""Source → table → the asset of each portfolio that writes it."""
 
-_MARKET_PRODUCER = {
+_OF_THE_MARKET = {
     "bars": ["raw_bars"],
     "reference_bars": ["raw_bars"],
     "findings": ["raw_bars"],
@@ -86,30 +107,54 @@ _MARKET_PRODUCER = {
     "breadth": ["breadth"],
     "verdicts": [],
 }
-"""Source table that no portfolio writes → the asset that does; verdicts are a person's."""
+"""Table of the lake that no portfolio writes → the asset that does; verdicts are a person's."""
 
 
-def _written_by(source: str) -> list[dg.AssetDep]:
-    if source in _PRODUCER:
-        return [dg.AssetDep([name, _PRODUCER[source]]) for name in portfolio_names()]
-    return [dg.AssetDep(asset) for asset in _MARKET_PRODUCER[source]]
+_SOURCES = {"lake", "ledger", "settings"}
+_IN_LEDGER = {"paper", "live"}
+"""Modes of portfolios whose books are in the ledger."""
 
 
-class _LakeTranslator(DagsterDbtTranslator):
-    """A source of the lake depends on the assets that write it, of *every* portfolio."""
+def _written_by(source: str, table: str) -> list[dg.AssetDep]:
+    """The assets behind a table; none behind what portfolios are set to, which is in files."""
+    if table in _OF_BOOKS.get(source, ()):
+        asset, books = _OF_BOOKS[source][table], _books_of(source, table)
+        return [dg.AssetDep([name, asset]) for name in books]
+    return [dg.AssetDep(asset) for asset in _OF_THE_MARKET.get(table, ()) if source == "lake"]
+
+
+def _books_of(source: str, table: str) -> list[str]:
+    """Portfolios whose rows a table has: backtests in the lake, the others in the ledger."""
+    modes = {name: portfolio_data(name, None)[0].get("mode") for name in portfolio_names()}
+    if table == "signals":
+        return list(modes)
+    in_ledger = source == "ledger" or table == "parity"
+    return [name for name, mode in modes.items() if (mode in _IN_LEDGER) == in_ledger]
+
+
+class _Translator(DagsterDbtTranslator):
+    """A source depends on the assets that write it, of *every* portfolio that has rows there."""
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         sources = [
-            manifest["sources"][parent]["name"]
+            manifest["sources"][parent]
             for parent in manifest.get("parent_map", {}).get(unique_id, ())
             if parent.startswith("source.")
         ]
-        models = [dep for dep in spec.deps if dep.asset_key.path[0] != "lake"]
-        written = [dep for source in sources for dep in _written_by(source)]
-        return spec.replace_attributes(deps=[*models, *written], group_name="warehouse")
+        models = [dep for dep in spec.deps if dep.asset_key.path[0] not in _SOURCES]
+        written = [
+            dep for source in sources for dep in _written_by(source["source_name"], source["name"])
+        ]
+        layer = manifest["nodes"][unique_id]["fqn"][1] if unique_id in manifest["nodes"] else None
+        return spec.replace_attributes(
+            deps=[*models, *written],
+            group_name=WAREHOUSE_GROUP,
+            owners=["team:analytics"],
+            tags={**spec.tags, **({"layer": layer} if layer else {})},
+        )
 
 
 @dg.definitions
@@ -119,12 +164,13 @@ def warehouse() -> dg.Definitions:
     @dbt_assets(
         manifest=PROJECT.manifest_path,
         project=PROJECT,
-        dagster_dbt_translator=_LakeTranslator(),
+        dagster_dbt_translator=_Translator(),
         pool="warehouse",
     )
     def models(
         context: dg.AssetExecutionContext, dbt: DbtCliResource, lake: dg.ResourceParam[Lake]
     ) -> Iterator[Any]:
+        refuse_in_use(Settings().warehouse)
         lake.ensure_tables()
         # Unit tests are about the SQL, not about the data: the test suite runs them.
         build = ["build", "--exclude-resource-type", "unit_test"]
@@ -135,7 +181,7 @@ def warehouse() -> dg.Definitions:
     marts = dg.define_asset_job(
         "marts",
         selection=dg.AssetSelection.assets(models),
-        description="Every mart, from the lake as it is.",
+        description="Every mart, from the lake and the ledger as they are.",
     )
     evening = session_schedule(
         "marts",
