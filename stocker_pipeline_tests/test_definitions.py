@@ -57,6 +57,13 @@ def test_every_definition_can_be_loaded_and_nothing_runs_by_itself(definitions):
         assert "Runs in: " in sensor.description, sensor.name
 
 
+def test_a_person_at_the_ui_can_stop_everything_and_arm_nothing(definitions):
+    words = ("arm", "kill", "control", "reduce", "flatten", "take_back", "resume", "lift")
+    jobs = {job.name for job in definitions.get_repository_def().get_all_jobs()}
+    about_control = {name for name in jobs if any(word in name for word in words)}
+    assert about_control == {"kill", "take_back_orders", "kill_drill"}
+
+
 def test_all_sessions_of_a_portfolio_share_one_partitions_definition(definitions):
     graph = definitions.resolve_asset_graph()
     partitioned = {

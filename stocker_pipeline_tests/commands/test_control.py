@@ -1,12 +1,17 @@
 """``stocker kill|reduce|arm|flatten`` as a person or a script types them."""
 
 import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stocker_pipeline.commands.control import LEFT_EXIT_CODE
-from stocker_pipeline.ledger import Ledger
+from stocker_pipeline.ledger import Ledger, engines
 from stocker_pipeline.ledger.control_records import ControlState
 from stocker_pipeline.stages.kill_file import KILL_FILE
 from stocker_pipeline_tests.commands.conftest import Stocker
@@ -101,6 +106,76 @@ def test_a_ledger_that_cannot_be_written_is_replaced_by_the_file(
     assert (code, "Take the file away" in said) == (5, True)
     (book_home / KILL_FILE).unlink()
     assert paper("arm", "--all", "--confirm", "ALL", *WHY)[0] == 0
+
+
+def test_a_ledger_that_another_process_holds_is_replaced_by_the_file(
+    paper: Stocker, book_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_SQLITE_PRAGMAS", ("PRAGMA busy_timeout = 50",))
+    with closing(sqlite3.connect(book_home / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        code, _, said = paper("kill", BOOK, *WHY)
+    assert (code, "is locked" in said) == (LEFT_EXIT_CODE, True)
+    assert "fire in the house" in (book_home / KILL_FILE).read_text()
+
+
+def test_a_database_that_is_out_of_reach_is_replaced_by_the_file(
+    paper: Stocker, book_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKER_LEDGER_URL", "postgresql://stocker:hunter-22@127.0.0.1:1/book")
+    code, _, said = paper("kill", BOOK, *WHY)
+    assert (code, "Connection refused" in said) == (LEFT_EXIT_CODE, True)
+    assert "hunter-22" not in said
+    assert "fire in the house" in (book_home / KILL_FILE).read_text()
+    code, _, said = paper("status", BOOK)
+    assert (code != 0, f"{BOOK} is KILLED" in said) == (True, True)
+
+
+WITHOUT_DAGSTER = """
+import json, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0].startswith("dagster"):
+            raise ImportError(f"{name} is not installed")
+
+sys.meta_path.insert(0, Absent())
+from stocker_pipeline.cli import main
+
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["stocker", *command]
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    print(json.dumps([command[0], code]), file=sys.stderr)
+"""
+
+
+def test_what_stops_watches_and_tells_needs_no_dagster(book_home: Path) -> None:
+    why = ["--reason", "because"]
+    commands = [
+        ["kill", BOOK, *why],
+        ["status", BOOK],
+        ["arm", BOOK, "--confirm", ACCOUNT, *why],
+        ["reduce", "--all", *why],
+        ["monitor", BOOK],
+        ["alerts", "deliver"],
+        ["alerts", "list"],
+        ["metrics"],
+        ["audit", "verify"],
+        ["flatten", BOOK, "--yes", *why],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DAGSTER, json.dumps(commands)],
+        env={**os.environ, "STOCKER_HOME": str(book_home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ended = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[")]
+    assert ended == [[command[0], 0] for command in commands], done.stderr
 
 
 def test_flatten_shows_what_it_does_asks_and_closes(paper: Stocker, ledger: Ledger) -> None:

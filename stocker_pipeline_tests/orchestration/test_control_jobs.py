@@ -1,11 +1,14 @@
 """Dagster may kill; it cannot arm. The drill is due after a month's first session, on paper."""
 
+import ast
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 
+import stocker_pipeline
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.orchestration.control_jobs import (
     after_the_first_session,
@@ -38,6 +41,28 @@ def test_there_is_a_job_that_kills_and_none_that_arms():
     assert names == {"kill", "take_back_orders", "kill_drill"}
     (schedule,) = found.schedules or ()
     assert "Runs in: paper" in str(schedule.description)  # type: ignore[union-attr]
+
+
+ARMING = {"arm", "Consent", "set_control", "set_account_control", "own_control"}
+
+
+def test_nothing_that_dagster_loads_can_arm():
+    """Not by a job, an asset, a sensor or a resource: no such name is ever read there."""
+    package = Path(stocker_pipeline.__file__).parent
+    paths = [package / "definitions.py"]
+    paths += [path for part in ("orchestration", "defs") for path in (package / part).rglob("*.py")]
+    assert len(paths) > 20
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        names |= {
+            item.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for item in node.names
+        }
+        assert names & ARMING == set(), path
 
 
 def test_a_kill_of_the_launchpad_names_its_run_and_its_reason(monkeypatch):
