@@ -77,9 +77,16 @@ class Place:
         market = Market(Portfolio.model_validate(data), MARKET.panel)
         return Day.begin(PaperHome(market, self.ledger_url, self.folder))
 
-    def watched(self, *names: str, at: datetime, **bounds: float) -> None:
+    def watched(
+        self,
+        *names: str,
+        at: datetime,
+        limits: Mapping[str, float] | None = None,
+        **bounds: float,
+    ) -> None:
         """Monitors of the book, at an instant."""
-        data = {**small_portfolio().model_dump(), "monitors": bounds}
+        changed = {"monitors": bounds, "limits": limits or {}}
+        data = {**small_portfolio().model_dump(), **changed}
         with self.ledger(at) as ledger:
             monitor(
                 ledger,
@@ -246,6 +253,7 @@ def swinging(place: Place) -> datetime:
     at = NOON + timedelta(days=4)
     place.watched("target_drift", at=at, drift=0.10, drift_sessions=1)
     place.watched("volatility_spike", at=at, volatility_sessions=5)
+    place.watched("concentration", at=at, limits={"single_name": 0.05})
     return at
 
 
@@ -360,7 +368,7 @@ LIVES: Mapping[Life, frozenset[str]] = {
     skipped_session: frozenset({"integrity"}),
     undecided_order: frozenset({"orders_left", "orders_without_targets", "unfilled_orders"}),
     idle: frozenset({"idle_targets"}),
-    swinging: frozenset({"target_drift", "volatility_spike"}),
+    swinging: frozenset({"concentration", "target_drift", "volatility_spike"}),
     worthless: frozenset({"daily_loss", "drawdown", "monitor_not_judged"}),
     without_bars: frozenset({"monitor_failed", "stale_data"}),
     runs: frozenset({"check_failed", "run_failed"}),

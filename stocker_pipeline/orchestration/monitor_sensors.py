@@ -22,7 +22,7 @@ _WATCHES = {
     "losses": "the loss of a session and the drawdown from the peak",
     "truth": "the ledger's rules, the differences with the broker, and activity that is not ours",
     "day": "bars before the decision, orders without an end, and orders beside targets",
-    "shape": "the distance from the targets, and realised volatility",
+    "shape": "the distance from the targets, the largest position, and realised volatility",
 }
 
 

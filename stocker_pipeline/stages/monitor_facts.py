@@ -269,6 +269,19 @@ def _last_targets(reader: Reader, name: str, session: date) -> dict[str, float |
     return {}
 
 
+def _concentration(look: Look) -> Judgements:
+    def fn(reader: Reader) -> Judgements:
+        last = reader.latest_snapshot(look.name)
+        if last is None:
+            return [_unsettled("position")]
+        rows = reader.positions(look.name, last.session)
+        close = shape.Aim(last.nav_e4, {row.symbol: row.market_value_e4 for row in rows})
+        bound = look.portfolio.limit_bounds["single_name"].value
+        return [(last.session, shape.concentration(close, bound))]
+
+    return look.ledger.read(fn)
+
+
 def _volatility_spike(look: Look) -> Judgements:
     bounds, target = look.bounds, look.portfolio.parameters.target_vol
     closes = _closes(look, bounds.volatility_sessions)
@@ -330,6 +343,7 @@ MONITORS: Mapping[str, Callable[[Look], Judgements]] = {
     "orders_without_targets": _orders_without_targets,
     "idle_targets": _idle_targets,
     "target_drift": _target_drift,
+    "concentration": _concentration,
     "volatility_spike": _volatility_spike,
 }
 """Name, which is also the code of its alert → what looks and judges."""
@@ -338,7 +352,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "losses": ("daily_loss", "drawdown"),
     "truth": ("integrity", "reconciliation", "foreign_activity"),
     "day": ("stale_data", "unfilled_orders", "orders_without_targets", "idle_targets"),
-    "shape": ("target_drift", "volatility_spike"),
+    "shape": ("target_drift", "concentration", "volatility_spike"),
 }
 """Monitors that are looked at together, by one sensor."""
 

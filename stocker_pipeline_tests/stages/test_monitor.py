@@ -228,6 +228,7 @@ def test_a_book_that_has_only_decided_has_no_loss_to_judge(tmp_path):
         "daily_loss",
         "drawdown",
         "idle_targets",
+        "concentration",
         "target_drift",
         "volatility_spike",
     }

@@ -1,4 +1,4 @@
-"""The shape of the book: how far from its targets it is, and how much it swings."""
+"""The shape of the book: how far from its targets, how much in one symbol, how much it swings."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -77,6 +77,30 @@ def _distances(aim: Aim) -> dict[str, float]:
         for symbol, target in aim.targets.items()
         if target is not None
     }
+
+
+def concentration(close: Aim, bound: float) -> Verdict:
+    """Judge the largest position of a close, without its sign, against ``bound`` of NAV.
+
+    No order makes a position larger than its limit; a price that moves does. Exactly at the bound
+    is not yet raised.
+
+    Args:
+        close: Its targets are not looked at.
+    """
+    if not known(close.nav_e4, *close.values_e4.values()):
+        return missing("a value of the book is missing", bound)
+    nav = close.nav_e4 or 0
+    if nav <= 0:
+        return missing("weights are not defined: the book is worth nothing", bound)
+    weights = {symbol: abs(value) / nav for symbol, value in sorted(close.values_e4.items())}
+    measured = max(weights.values(), default=0.0)
+    large = [f"{symbol} ({weight:.2%})" for symbol, weight in weights.items() if weight > bound]
+    if not large:
+        told = f"the largest position is {measured:.2%} of NAV, bound {bound:.2%}"
+        return clear(told, measured, bound)
+    sentence = f"larger than {bound:.2%} of NAV, the limit of one symbol: {listed(large)}"
+    return raised(Action.WARN, sentence, measured, bound)
 
 
 def volatility_spike(

@@ -5,7 +5,12 @@ import statistics
 
 import pytest
 
-from stocker_pipeline.risk.monitors.shape import Aim, target_drift, volatility_spike
+from stocker_pipeline.risk.monitors.shape import (
+    Aim,
+    concentration,
+    target_drift,
+    volatility_spike,
+)
 from stocker_pipeline.risk.monitors.verdict import Action, Finding
 
 NAV_E4 = 1_000_000
@@ -97,4 +102,40 @@ def test_fewer_returns_than_asked_for_are_too_early():
 @pytest.mark.parametrize("wrong", [None, math.nan])
 def test_a_return_that_is_not_known_is_said_to_be_missing(wrong):
     verdict = volatility_spike([*RETURNS[1:], wrong], 0.1, 2.0, 10)
+    assert (verdict.finding, verdict.action) == (Finding.NOT_JUDGED, Action.WARN)
+
+
+@pytest.mark.parametrize(
+    ("weight", "finding"),
+    [
+        (0.0, Finding.CLEAR),
+        (0.2499, Finding.CLEAR),
+        (0.25, Finding.CLEAR),
+        (0.2501, Finding.RAISED),
+        (-0.2501, Finding.RAISED),
+    ],
+)
+def test_a_position_larger_than_its_limit_is_told_of(weight, finding):
+    verdict = concentration(aim(weight), 0.25)
+    assert verdict.finding is finding
+    assert verdict.measured == pytest.approx(abs(weight))
+    assert verdict.action is (Action.WARN if finding is Finding.RAISED else Action.NONE)
+
+
+def test_a_book_without_positions_is_not_concentrated():
+    assert concentration(aim(0.0, values_e4={}), 0.25).finding is Finding.CLEAR
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        aim(0.1, nav_e4=None),
+        aim(0.1, nav_e4=math.nan),
+        aim(0.1, nav_e4=0),
+        aim(0.1, nav_e4=-1),
+        aim(0.1, values_e4={"AAA": math.nan}),
+    ],
+)
+def test_a_concentration_that_is_not_known_is_said_to_be_missing(wrong):
+    verdict = concentration(wrong, 0.25)
     assert (verdict.finding, verdict.action) == (Finding.NOT_JUDGED, Action.WARN)
