@@ -1,5 +1,6 @@
 """The marts of books: the ledger's rows and the lake's, by the same models, to the last digit."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -138,3 +139,14 @@ def test_money_stays_money(rows):
     assert len(kinds) > 20
     assert {kind[:7] for _, _, kind in kinds} == {"DECIMAL"}
     assert all(kind.endswith(",4)") for _, _, kind in kinds)
+
+
+@pytest.mark.slow
+def test_the_documentation_has_every_mart_with_its_types(rows, dbt, books):
+    target = dbt(books, "docs", "generate")
+    assert (target / "index.html").exists()
+    catalog = json.loads((target / "catalog.json").read_text())["nodes"]
+    columns = catalog["model.stocker.fct_trades"]["columns"]
+    assert columns["profit_usd"]["type"] == "DECIMAL(18,4)"
+    built = {name for (name,) in rows("select table_name from duckdb_tables()")}
+    assert {key.split(".")[-1] for key in catalog} >= {name for name in built if "fct_" in name}

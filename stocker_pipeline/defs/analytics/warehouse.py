@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lean_imports import imported_when_used, not_found
+from stocker_pipeline.orchestration.column_lineage import ColumnLineage
 from stocker_pipeline.orchestration.runs import WAREHOUSE_GROUP
 from stocker_pipeline.orchestration.schedules import each_session, session_schedule
 from stocker_pipeline.paths import PROJECT_ROOT
@@ -157,6 +158,19 @@ class _Translator(DagsterDbtTranslator):
         )
 
 
+def _with_lineage(event: Any, lineage: ColumnLineage, compiled: Path) -> Any:
+    """A model that was built, with what its columns are made of; any other event as it is."""
+    if not isinstance(event, (dg.Output, dg.AssetMaterialization)):
+        return event
+    known = dict(event.metadata or {})
+    unique_id = known.get("unique_id")
+    if unique_id is None:
+        return event
+    name = unique_id.value if isinstance(unique_id, dg.MetadataValue) else unique_id
+    found = lineage.of(str(name), compiled)
+    return event.with_metadata({**known, **found}) if found else event
+
+
 @dg.definitions
 def warehouse() -> dg.Definitions:
     """All models in one step, under a pool of one: DuckDB takes one writer."""
@@ -174,7 +188,10 @@ def warehouse() -> dg.Definitions:
         lake.ensure_tables()
         # Unit tests are about the SQL, not about the data: the test suite runs them.
         build = ["build", "--exclude-resource-type", "unit_test"]
-        yield from dbt.cli(build, context=context).stream()
+        invocation = dbt.cli(build, context=context)
+        lineage = ColumnLineage(invocation.manifest, kept_in=PROJECT.manifest_path.parent)
+        for event in invocation.stream():
+            yield _with_lineage(event, lineage, invocation.target_path)
 
     # Not in the close of a book: a run holds its pools while it waits, and a book that waited for
     # its broker would keep every other from being closed.
