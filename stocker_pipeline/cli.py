@@ -21,12 +21,14 @@ from stocker_pipeline.commands.alerts import alerts_app
 from stocker_pipeline.commands.audit import audit_app
 from stocker_pipeline.commands.bars import bars_app
 from stocker_pipeline.commands.cash import cash_app
+from stocker_pipeline.commands.compare import compare
 from stocker_pipeline.commands.dagster_runs import finish, run
 from stocker_pipeline.commands.database import db_app, doctor
 from stocker_pipeline.commands.demo import demo
 from stocker_pipeline.commands.ingest import ingest
 from stocker_pipeline.commands.metrics import metrics
 from stocker_pipeline.commands.monitor import monitor
+from stocker_pipeline.commands.open import open_pages
 from stocker_pipeline.commands.output import (
     AsJson,
     Day,
@@ -67,9 +69,11 @@ for asked in (
     monitor,
     metrics,
     report,
+    compare,
     demo,
 ):
     app.command()(asked)
+app.command("open")(open_pages)
 app.add_typer(bars_app, name="bars")
 app.add_typer(universe_app, name="universe")
 app.add_typer(cash_app, name="cash")

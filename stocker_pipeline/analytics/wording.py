@@ -53,7 +53,7 @@ def metrics_json(metrics: Metrics) -> str:
     return text + "\n"
 
 
-def metrics_values(metrics: Metrics) -> dict[str, float | int | str | None]:
+def metrics_values(metrics: ReturnMetrics) -> dict[str, float | int | str | None]:
     """Metrics as plain JSON values by name; dates as ISO text."""
     values = metrics.model_dump()
     return {name: _plain(value, _unit(metrics, name)) for name, value in values.items()}

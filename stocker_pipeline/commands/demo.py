@@ -6,7 +6,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from stocker_pipeline.commands.dagster_runs import finish, opened, progress
-from stocker_pipeline.commands.output import out
+from stocker_pipeline.commands.output import out, shown_path
 from stocker_pipeline.commands.report import write_and_print
 
 PORTFOLIO, COMPARED = "trend_backtest", "buy_and_hold_backtest"
@@ -53,6 +53,7 @@ def demo() -> None:
 
 
 def _pages(settings: Any) -> None:
+    from stocker_pipeline.commands.compare import write_comparison
     from stocker_pipeline.stages.portfolios import named_portfolio
 
     for portfolio in (COMPARED, PORTFOLIO):
@@ -65,3 +66,5 @@ def _pages(settings: Any) -> None:
             False,
             quiet=portfolio != PORTFOLIO,
         )
+    _, page = write_comparison(settings, [PORTFOLIO, COMPARED])
+    out.print(f"comparison    {shown_path(page)}", soft_wrap=True)

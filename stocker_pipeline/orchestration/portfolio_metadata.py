@@ -63,6 +63,8 @@ def book_metadata(
         }
     found["portfolio_snapshot"] = {
         **found["portfolio_snapshot"],
+        # All tables of the book, so that it can be read again as this run left it.
+        "written_versions": dict(result.written),
         **_summary(result, lake, name, portfolio),
     }
     return found

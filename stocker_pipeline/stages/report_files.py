@@ -3,8 +3,11 @@
 import os
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 DAILY, WEEKLY, COMPARISONS = "daily", "weekly", "compare"
+OPEN_HOST, OPEN_PORT = "127.0.0.1", 8750
+"""Where ``stocker open`` serves them, unless it is told otherwise."""
 
 
 def tear_sheet_path(reports: Path, name: str) -> Path:
@@ -21,6 +24,12 @@ def weekly_path(reports: Path, name: str, session: date) -> Path:
     """The review of the ISO week that a session lies in, such as ``2013-W03``."""
     year, week, _ = session.isocalendar()
     return reports / WEEKLY / name / f"{year}-W{week:02d}.html"
+
+
+def url_of(reports: Path, page: Path) -> str:
+    """The address of a page while ``stocker open`` runs."""
+    where = quote(page.relative_to(reports).as_posix())
+    return f"http://{OPEN_HOST}:{OPEN_PORT}/reports/{where}"
 
 
 def write_page(path: Path, text: str) -> Path:

@@ -23,6 +23,7 @@ from stocker_pipeline.stages.market import panel_of
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 COST_MULTIPLES = (1, 2, 3)
+_SAME = "run again on the bars known now, every session has the same NAV"
 START_STEP_SESSIONS, STARTS = 21, 12
 COMMON_SESSIONS_MIN = 252
 """Of fewer sessions that all starts have, a return a year says nothing."""
@@ -38,19 +39,10 @@ def sensitivity_of(
         bars, actions: What the run saw, as far as it is known now.
         snapshots: The book.
     """
-    days = days_of(snapshots)
-    if not len(days):
-        return Sensitivity(missing="There is no session to run again.")
-    try:
-        panel = panel_of(bars, actions, portfolio, days[-1].item(), where="the bars of this book")
-        again = _Again(portfolio, panel, float(floats_of(snapshots, "initial_capital")[0]))
-        first = panel.row_of(days[0].item())
-        weights = again.weights(first)
-        itself = again.run("× 1, as it was", again.rules, weights, first)
-    except (StockerError, KeyError) as error:
-        return Sensitivity(missing=f"The backtest cannot be run again: {error}")
-    if differs := _difference(itself, days, snapshots):
-        return Sensitivity(missing=differs, reproduced=differs)
+    begun = _begun(portfolio, bars, actions, snapshots)
+    if isinstance(begun, str):
+        return Sensitivity(missing=begun, reproduced=begun)
+    again, itself, weights, first = begun
     costs = [itself] + [
         again.run(f"× {multiple}", _dearer(again.rules, multiple), weights, first)
         for multiple in COST_MULTIPLES[1:]
@@ -60,8 +52,34 @@ def sensitivity_of(
         costs,
         starts,
         starts_missing=starts_missing,
-        reproduced="run again on the bars known now, every session has the same NAV",
+        reproduced=_SAME,
     )
+
+
+def reproduction_of(
+    portfolio: Portfolio, bars: pa.Table, actions: pa.Table | None, snapshots: pa.Table
+) -> str:
+    """Whether a backtest run again with these numbers gives the same book; why not, where not."""
+    begun = _begun(portfolio, bars, actions, snapshots)
+    return begun if isinstance(begun, str) else _SAME
+
+
+def _begun(
+    portfolio: Portfolio, bars: pa.Table, actions: pa.Table | None, snapshots: pa.Table
+) -> "tuple[_Again, Rerun, np.ndarray, int] | str":
+    """The backtest as it was, run again, with its weights and first row; or why it cannot be."""
+    days = days_of(snapshots)
+    if not len(days):
+        return "There is no session to run again."
+    try:
+        panel = panel_of(bars, actions, portfolio, days[-1].item(), where="the bars of this book")
+        again = _Again(portfolio, panel, float(floats_of(snapshots, "initial_capital")[0]))
+        first = panel.row_of(days[0].item())
+        weights = again.weights(first)
+        itself = again.run("× 1, as it was", again.rules, weights, first)
+    except (StockerError, KeyError) as error:
+        return f"The backtest cannot be run again: {error}"
+    return _difference(itself, days, snapshots) or (again, itself, weights, first)
 
 
 class _Again:
