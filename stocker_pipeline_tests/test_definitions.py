@@ -87,6 +87,14 @@ def test_the_evening_makes_every_mart_and_no_close_of_a_book_waits_for_them(defi
     assert schedule.job_name == "marts"
 
 
+def test_the_close_of_a_book_writes_the_report_of_its_session(definitions):
+    report = dg.AssetKey(["trend_paper", "daily_report"])
+    closing = definitions.resolve_job_def("trend_paper__close_session")
+    assert report in closing.asset_layer.selected_asset_keys
+    opening = definitions.resolve_job_def("trend_paper__open_session")
+    assert report not in opening.asset_layer.selected_asset_keys
+
+
 def test_resources_can_be_replaced_through_the_door_and_only_there():
     from stocker_pipeline.orchestration.resources import LakeResource
 

@@ -26,6 +26,8 @@ from stocker_pipeline.orchestration.partitions import (
     session_partitions,
 )
 from stocker_pipeline.orchestration.portfolio_metadata import signals_metadata
+from stocker_pipeline.orchestration.report_asset import ASSET as REPORT
+from stocker_pipeline.orchestration.report_asset import report_asset
 from stocker_pipeline.orchestration.schedules import Tick, each_session, session_schedule
 from stocker_pipeline.settings import Environment, Settings
 from stocker_pipeline.stages.books import Opening
@@ -150,7 +152,7 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         return dg.MaterializeResult()
 
     return dg.Definitions(
-        assets=[signals, book, parity],
+        assets=[signals, book, parity, report_asset(name, portfolio, calendar, partitions)],
         sensors=[fills_sensor(name), *monitor_sensors(name, portfolio)],
         **_day_of(name),
     )
@@ -194,9 +196,10 @@ def _day_of(name: str) -> Mapping[str, Any]:
                 [name, "fills"],
                 [name, "portfolio_snapshot"],
                 [name, "parity"],
+                [name, REPORT],
             )
         ],
-        description="Bars, fills and the settled book of a session, after its close.",
+        description="Bars, fills, the settled book and the report of a session, after its close.",
     )
     environments: tuple[Environment, ...] = ("paper", "live")
     return {

@@ -206,3 +206,19 @@ def test_schedules_and_sensors_of_the_book_do_not_run_in_dev():
     sensors = made.sensors or ()
     assert "p__fills" in {sensor.name for sensor in sensors}
     assert all(sensor.default_status is dg.DefaultSensorStatus.STOPPED for sensor in sensors)
+
+
+def test_the_report_of_a_session_is_a_page_with_its_link_on_the_partition(run):
+    run(DAY, START, END)
+    instance, outcome = run(("daily_report",), START, END)
+    assert outcome.success, outcome.error
+    shown = metadata_of(instance, "daily_report", END)
+    page = Path(str(shown["report"]))
+    assert page == Settings().reports / "daily" / "p" / f"{END}.html"
+    assert f"{END}" in page.read_text()
+    assert str(shown["report_while_stocker_open_runs"]).endswith(f"/reports/daily/p/{END}.html")
+    assert shown["to_look_at"] == 0
+    with ledger() as book:
+        rows = book.read(lambda r: r.snapshots("p"))
+    assert shown["profit"] == pytest.approx((rows[-1].nav_e4 - rows[-2].nav_e4) / 1e4)
+    assert len(list(page.parent.iterdir())) == 10
