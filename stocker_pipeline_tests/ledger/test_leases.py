@@ -16,7 +16,10 @@ from stocker_pipeline.ledger import LeaseHeld, LeaseLost, Ledger
 from stocker_pipeline.ledger.processes import Holder, is_dead, started, this_process
 from stocker_pipeline_tests.ledger.builders import BOOK, MONDAY, decide, intent, open_book
 
-_FORK = multiprocessing.get_context("spawn")
+# Forked from a process that has imported this module and nothing else: no connection is inherited,
+# and no starter imports for a second.
+_FORK = multiprocessing.get_context("forkserver")
+_FORK.set_forkserver_preload([__name__])
 
 
 def test_a_second_starter_is_refused_and_told_who_is_at_work(ledger: Ledger) -> None:

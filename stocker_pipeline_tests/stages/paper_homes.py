@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stocker_pipeline_tests.ledger.conftest import (
-    dialect,
-    postgres_template,
-    sqlite_template,
-)
+from stocker_pipeline_tests.ledger.conftest import postgres_template, sqlite_template
 from stocker_pipeline_tests.postgres import create_database, drop_database
 from stocker_pipeline_tests.stages.paper_day import Market, PaperHome
 
@@ -25,6 +21,16 @@ __all__ = [
 ]
 
 Homes = Callable[[Market], PaperHome]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """SQLite in ``make test``, both in ``make slow``.
+
+    A stage speaks to the ledger alone, every test of which runs on both; kills, parity, starts at
+    once and the commands are on PostgreSQL in every run too.
+    """
+    return str(request.param)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from stocker_pipeline_tests.stages.market_day import (
 
 PORTFOLIO = small_portfolio()
 MIDDLE, NEXT = date(2020, 3, 31), date(2020, 4, 1)
+SPLIT, DIVIDEND = CALENDAR.sessions(FIRST, LAST)[[60, 80]].tolist()
 
 
 @pytest.fixture
@@ -55,11 +56,16 @@ def test_two_ranges_leave_the_same_book_as_one(lake, tmp_path):
 
 
 def test_single_sessions_one_after_the_other_leave_the_same_book_as_one_range(lake):
-    last = date(2020, 4, 30)
+    last = date(2020, 4, 29)
     backtest(lake, FIRST, last)
     at_once = stored(lake)
-    backtest(lake, FIRST, date(2020, 3, 20))
-    for day in CALENDAR.sessions(date(2020, 3, 23), last).tolist():
+    assert at_once["corporate_action_entries"]["session"].to_pylist() == [SPLIT, DIVIDEND]
+    backtest(lake, FIRST, date(2020, 3, 25))
+    # Singly around the split and around the dividend, and in one range between them.
+    for day in CALENDAR.sessions(date(2020, 3, 26), date(2020, 4, 1)).tolist():
+        backtest(lake, day, day)
+    backtest(lake, date(2020, 4, 2), date(2020, 4, 24))
+    for day in CALENDAR.sessions(date(2020, 4, 27), last).tolist():
         backtest(lake, day, day)
     assert stored(lake) == at_once
 

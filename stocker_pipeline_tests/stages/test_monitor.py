@@ -1,6 +1,9 @@
 """A paper book in a market that falls, watched: the loss tightens the book, tells, and recovers."""
 
+import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,13 +21,13 @@ from stocker_pipeline.stages.monitor_facts import GROUPS, MONITORS
 from stocker_pipeline.stages.trading import Stage, Venue, run_stages
 from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
 from stocker_pipeline_tests.ledger.conftest import (  # noqa: F401
-    dialect,
     ledger_url,
     postgres_template,
     sqlite_template,
 )
 from stocker_pipeline_tests.stages.falling_market import FALL_AT, FALL_ON, SESSIONS, FallingMarket
 from stocker_pipeline_tests.stages.market_day import FIRST, LAST, SYMBOLS, small_portfolio
+from stocker_pipeline_tests.stages.paper_homes import dialect  # noqa: F401
 
 BOOK = "p"
 
@@ -32,12 +35,23 @@ BOOK = "p"
 class World:
     """A book in a market, and what watches it."""
 
-    def __init__(self, ledger_url: str, folder: Path, fall: float) -> None:  # noqa: F811
+    def __init__(self, ledger_url: str, folder: Path) -> None:  # noqa: F811
         self.lake = Lake(str(folder / "lake"))
         self.venue = Venue("dev", ledger_url, folder / "accounts")
-        clock = FixedClock(datetime(2020, 7, 1, tzinfo=UTC))
-        ingest(FallingMarket(fall), self.lake, SYMBOLS, FIRST, LAST, clock=clock)
         self.portfolio = small_portfolio()
+
+    @classmethod
+    def new(cls, ledger_url: str, folder: Path, fall: float) -> "World":  # noqa: F811
+        """A market in the lake, and no book yet."""
+        made = cls(ledger_url, folder)
+        clock = FixedClock(datetime(2020, 7, 1, tzinfo=UTC))
+        ingest(FallingMarket(fall), made.lake, SYMBOLS, FIRST, LAST, clock=clock)
+        return made
+
+    @classmethod
+    def on_sqlite(cls, folder: Path) -> "World":
+        """What is in a folder."""
+        return cls(f"sqlite:///{folder / 'ledger.db'}", folder)
 
     def live(self, first: date, last: date) -> None:
         days = [day for day in SESSIONS if first <= day <= last]
@@ -74,22 +88,69 @@ class World:
             ledger.write(None, lambda w: w.set_control(BOOK, state, author=author, reason="mine"))
 
 
+Markets = Callable[[float], Path]
+Lives = Callable[[float], World]
+
+
+@pytest.fixture(scope="module")
+def markets(
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_template: Path,  # noqa: F811
+) -> Markets:
+    """Give a folder with a market that falls by so much and an empty ledger, made once."""
+
+    @cache
+    def market(fall: float) -> Path:
+        folder = tmp_path_factory.mktemp("market")
+        World.new(f"sqlite:///{folder / 'ledger.db'}", folder, fall)
+        shutil.copy(sqlite_template, folder / "ledger.db")
+        return folder
+
+    return market
+
+
+@pytest.fixture(scope="module")
+def lives(markets: Markets, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
+    """Give a folder with the book that lived up to the fall, made once; to be copied."""
+
+    @cache
+    def life(fall: float) -> Path:
+        folder = tmp_path_factory.mktemp("life")
+        shutil.copytree(markets(fall), folder, dirs_exist_ok=True)
+        World.on_sqlite(folder).live(SESSIONS[FALL_AT - 5], FALL_ON)
+        return folder
+
+    return life
+
+
 @pytest.fixture
-def world(ledger_url: str, tmp_path: Path) -> World:  # noqa: F811
+def fresh(markets: Markets, tmp_path: Path) -> Lives:
+    """Give a market on SQLite in which no book has begun."""
+    return lambda fall: World.on_sqlite(shutil.copytree(markets(fall), tmp_path / f"fresh-{fall}"))
+
+
+@pytest.fixture
+def world(
+    dialect: str,  # noqa: F811
+    lives: Callable[[float], Path],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> World:
     """A book that lost about five percent in the last session it lived."""
-    made = World(ledger_url, tmp_path, fall=0.08)
+    if dialect == "sqlite":
+        return World.on_sqlite(shutil.copytree(lives(0.08), tmp_path / "falling"))
+    made = World.new(request.getfixturevalue("ledger_url"), tmp_path, fall=0.08)
     made.live(SESSIONS[FALL_AT - 5], FALL_ON)
     return made
 
 
 @pytest.fixture
-def small(tmp_path: Path, sqlite_template: Path) -> World:  # noqa: F811
+def small(lives: Callable[[float], Path], tmp_path: Path) -> World:
     """The same book in a quiet market, on SQLite alone."""
-    made = World(f"sqlite:///{tmp_path / 'quiet.db'}", tmp_path, fall=0.0)
-    made.live(SESSIONS[FALL_AT - 5], FALL_ON)
-    return made
+    return World.on_sqlite(shutil.copytree(lives(0.0), tmp_path / "quiet"))
 
 
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_a_book_that_loses_reduces_from_the_next_session_on_and_a_person_is_told(world):
     found = world.watch()
     loss = found["daily_loss"]
@@ -158,8 +219,8 @@ def test_more_than_was_done_in_a_session_is_done_and_less_is_not(world):
     assert world.state() is ControlState.KILLED
 
 
-def test_a_loss_that_nobody_looked_at_on_its_day_is_found_later(small, tmp_path):
-    falling = World(f"sqlite:///{tmp_path / 'late.db'}", tmp_path / "late", fall=0.08)
+def test_a_loss_that_nobody_looked_at_on_its_day_is_found_later(fresh):
+    falling = fresh(0.08)
     falling.live(SESSIONS[FALL_AT - 5], SESSIONS[FALL_AT - 1])
     assert not falling.watch("daily_loss")["daily_loss"].raised
     falling.live(FALL_ON, SESSIONS[FALL_AT + 2])
@@ -214,14 +275,14 @@ def test_every_monitor_is_in_one_group():
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(MONITORS)
 
 
-def test_a_book_that_has_not_begun_is_refused(tmp_path):
-    world = World(f"sqlite:///{tmp_path / 'new.db'}", tmp_path, fall=0.0)
+def test_a_book_that_has_not_begun_is_refused(fresh):
+    world = fresh(0.0)
     with world.ledger() as ledger, pytest.raises(BookRefused, match="begun"):
         monitor(ledger, world.lake, BOOK, world.portfolio, datetime(2020, 3, 2, tzinfo=UTC))
 
 
-def test_a_book_that_has_only_decided_has_no_loss_to_judge(tmp_path):
-    world = World(f"sqlite:///{tmp_path / 'open.db'}", tmp_path, fall=0.0)
+def test_a_book_that_has_only_decided_has_no_loss_to_judge(fresh):
+    world = fresh(0.0)
     list(run_stages(world.venue, BOOK, world.portfolio, world.lake, [FALL_ON], {Stage.OPEN}))
     found = world.watch()
     assert {name for name, item in found.items() if item.session is None} == {
@@ -259,8 +320,8 @@ def test_bars_are_looked_at_from_the_hour_of_the_decision_on(small, at, found):
     assert len(small.alerts("stale_data")) == (found == "raised")
 
 
-def test_a_kill_takes_back_the_open_orders(tmp_path, monkeypatch):
-    world = World(f"sqlite:///{tmp_path / 'kill.db'}", tmp_path, fall=0.0)
+def test_a_kill_takes_back_the_open_orders(fresh, monkeypatch):
+    world = fresh(0.0)
     world.live(SESSIONS[FALL_AT - 5], SESSIONS[FALL_AT - 1])
     asked: list[tuple[list[str], str]] = []
 
