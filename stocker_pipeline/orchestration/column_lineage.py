@@ -78,12 +78,12 @@ class ColumnLineage:
 
     def _found(self, node: Mapping[str, Any], sql: str) -> dict[str, list[tuple[str, str]]]:
         """Column → the models and columns it is made of; empty where SQLGlot cannot read it."""
-        from sqlglot import MappingSchema, exp, to_table
-        from sqlglot.errors import SqlglotError
-        from sqlglot.lineage import lineage
+        # SQLGlot at the version that dagster-dbt depends on, by the names under which it holds it.
+        from dagster_dbt.core import dbt_cli_event as shipped
 
+        exp, to_table = shipped.exp, shipped.to_table
         dialect = self._manifest["metadata"]["adapter_type"]
-        schema = MappingSchema(dialect=dialect)
+        schema = shipped.MappingSchema(dialect=dialect)
         for parent in self._parents(node):
             columns = dict.fromkeys(parent["columns"], "VARCHAR")
             schema.add_table(to_table(parent["relation_name"], dialect=dialect), columns)
@@ -93,13 +93,14 @@ class ColumnLineage:
             for column in node["columns"]:
                 leaves = [
                     (leaf.expression.find(exp.Table), leaf.name.split(".")[-1].strip('"'))
-                    for leaf in lineage(column, sql, schema=schema, dialect=dialect).walk()
+                    for leaf in shipped.lineage(column, sql, schema=schema, dialect=dialect).walk()
                     if not leaf.downstream
                 ]
                 found[column] = sorted(
                     {(table.name, name) for table, name in leaves if table and table.name in models}
                 )
-        except (SqlglotError, ValueError) as error:
+        except Exception as error:
+            # Whatever SQLGlot does not understand, the mart is built.
             _log.info("columns of %s cannot be followed: %s", node["name"], error)
             return {}
         return found
