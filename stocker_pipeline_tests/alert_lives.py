@@ -5,8 +5,9 @@ wrote. Stays out: what is sent of it (``test_alert_kinds``).
 """
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from stocker_pipeline.risk.check_alerts import check_alert, run_alert
 from stocker_pipeline.stages import day as days
 from stocker_pipeline.stages import monitor_facts
 from stocker_pipeline.stages.alerts import deliver, put_alerts, put_canary, tell_deadman
+from stocker_pipeline.stages.audit import watch_audit
 from stocker_pipeline.stages.control import Target, kill, reduce
 from stocker_pipeline.stages.day import open_session
 from stocker_pipeline.stages.drill import drill
@@ -194,6 +196,20 @@ def skipped_session(place: Place) -> datetime:
         ledger.write(lease, lambda w: w.put_outcome(outcome))
     place.watched("integrity", at=at)
     return at
+
+
+def tampered(place: Place) -> datetime:
+    """Someone takes a trigger away and writes another reason into the log's last entry."""
+    begun(place)
+    with place.ledger() as ledger:
+        kill(ledger, Target(BOOK), author="anna", reason="stop")
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as file:
+        file.execute("DROP TRIGGER audit_log_no_update")
+        file.execute("UPDATE audit_log SET actor = 'bob' WHERE actor = 'anna'")
+        file.commit()
+    with place.ledger() as ledger:
+        assert watch_audit(ledger, Lake(str(place.folder / "lake")), [])
+    return NOON
 
 
 def undecided_order(place: Place) -> datetime:
@@ -366,6 +382,7 @@ LIVES: Mapping[Life, frozenset[str]] = {
     limited: frozenset({"limit_gate", "limit_sizing"}),
     a_persons_words: frozenset({"drill_failed", "flatten", "killed", "reduce_only"}),
     skipped_session: frozenset({"integrity"}),
+    tampered: frozenset({"audit_fault"}),
     undecided_order: frozenset({"orders_left", "orders_without_targets", "unfilled_orders"}),
     idle: frozenset({"idle_targets"}),
     swinging: frozenset({"concentration", "target_drift", "volatility_spike"}),

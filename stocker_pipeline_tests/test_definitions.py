@@ -6,6 +6,9 @@ After a change that is meant, renew the snapshot::
 """
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -55,6 +58,32 @@ def test_every_definition_can_be_loaded_and_nothing_runs_by_itself(definitions):
     for sensor in repository.sensor_defs:
         assert sensor.default_status is dg.DefaultSensorStatus.STOPPED, sensor.name
         assert "Runs in: " in sensor.description, sensor.name
+
+
+STATUSES = """
+import json
+from stocker_pipeline.definitions import build_definitions
+
+found = build_definitions().get_repository_def()
+parts = [*found.sensor_defs, *found.schedule_defs]
+print(json.dumps({part.name: [part.default_status.value, part.description] for part in parts}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ["paper", "live"])
+def test_in_each_environment_runs_what_says_that_it_runs_there(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", STATUSES],
+        env={**os.environ, "STOCKER_ENV": environment, "STOCKER_HOME": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert len(found) > 10
+    for name, (status, description) in found.items():
+        there = description.partition("Runs in: ")[2]
+        assert (status == "RUNNING") is (environment in there), name
 
 
 def test_a_person_at_the_ui_can_stop_everything_and_arm_nothing(definitions):

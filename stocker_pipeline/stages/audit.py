@@ -19,12 +19,15 @@ from stocker_pipeline.lake.schemas import VERDICTS
 from stocker_pipeline.ledger import Ledger, Reader, Writer
 from stocker_pipeline.ledger.audits import AuditFault, Head, head_of, verify
 from stocker_pipeline.ledger.types import canonical_json
+from stocker_pipeline.risk.alerts import Alert, Severity
 
 _log = logging.getLogger(__name__)
 
 HEADS_FILE = "audit-heads.jsonl"
 VERDICT = "verdict"
+AUDIT_FAULT = "audit_fault"
 _HEX_DIGITS = 32
+_FAULTS_TOLD, _TEXT_MOST = 20, 2000
 
 
 def note_head(ledger: Ledger, path: Path) -> None:
@@ -134,6 +137,21 @@ def verify_all(ledger: Ledger, lake: Lake, heads: Sequence[Head]) -> list[AuditF
         return [*verify(reader, heads), *_verdict_faults(reader, lake)]
 
     return ledger.read(fn)
+
+
+def watch_audit(ledger: Ledger, lake: Lake, heads: Sequence[Head]) -> list[AuditFault]:
+    """Verify everything, and tell a person where something was changed, or is not any more."""
+    faults = verify_all(ledger, lake, heads)
+    named = "; ".join(f"{fault.kind}: {fault}" for fault in faults[:_FAULTS_TOLD])
+    text = f"{len(faults)} faults: {named}" if faults else "nothing is changed"
+    alert = Alert(Severity.CRITICAL, AUDIT_FAULT, text[:_TEXT_MOST], recovers=not faults)
+
+    def tell(writer: Writer) -> None:
+        if faults or writer.raised(alert.condition) is not None:
+            writer.put_alert(alert)
+
+    ledger.write(None, tell)
+    return faults
 
 
 def _verdict_faults(reader: Reader, lake: Lake) -> list[AuditFault]:
