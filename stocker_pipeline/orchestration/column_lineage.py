@@ -79,8 +79,9 @@ class ColumnLineage:
     def _found(self, node: Mapping[str, Any], sql: str) -> dict[str, list[tuple[str, str]]]:
         """Column → the models and columns it is made of; empty where SQLGlot cannot read it."""
         # SQLGlot at the version that dagster-dbt depends on, by the names under which it holds it.
-        from dagster_dbt.core import dbt_cli_event as shipped
+        from dagster_dbt.core import dbt_cli_event
 
+        shipped: Any = dbt_cli_event
         exp, to_table = shipped.exp, shipped.to_table
         dialect = self._manifest["metadata"]["adapter_type"]
         schema = shipped.MappingSchema(dialect=dialect)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,15 @@ OF_THE_MARKET = (
 """What books need not: models that have tests of their own, and keys that both stores keep."""
 
 Dbt = Callable[..., Path]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_ledger_of_ones_own(tmp_path_factory) -> Iterator[None]:
+    """A test that names no ledger has none, whatever the machine it runs on has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STOCKER_HOME", str(tmp_path_factory.mktemp("nobody")))
+        patch.delenv("STOCKER_LEDGER_URL", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
