@@ -113,6 +113,7 @@ class Guard:
     Attributes:
         unit: ``of NAV``, ``dollars`` and the like; a fraction where it begins with ``of``.
         at_least: The bound is a floor.
+        at_bound: Whether the bound itself is already too much.
         source: Where the bound is written: parameters, limits, monitors.
         what_follows: What happens at the bound.
         measured: None where it is not known.
@@ -126,13 +127,14 @@ class Guard:
     what_follows: str = ""
     at_least: bool = False
     applies: bool = True
+    at_bound: bool = False
 
     @property
     def broken(self) -> bool:
         """Whether the number is beyond its bound, or is not known."""
         if not self.applies:
             return False
-        if self.measured is None:
+        if self.measured is None or (self.at_bound and self.measured == self.bound):
             return True
         return self.measured < self.bound if self.at_least else self.measured > self.bound
 

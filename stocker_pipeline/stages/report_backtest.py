@@ -126,7 +126,7 @@ class _Day:
     def report(self) -> DayReport:
         """The whole of it."""
         session, book = self.session, self._book()
-        decisions = self._decisions(session)
+        decisions, held = self._decisions(session), self._holdings(session)
         ticket = self._ticket(book)
         findings, unjudged = findings_of(self.lake, self.portfolio.universe, session, session)
         limits = limit_guards(
@@ -145,7 +145,7 @@ class _Day:
             "backtest",
             book,
             holdings_before=[] if before is None else self._holdings(before),
-            holdings=self._holdings(session),
+            holdings=held,
             fills=self._fills(references),
             actions=self._actions(),
             decisions=decisions,
@@ -153,7 +153,7 @@ class _Day:
                 DayOrder(row["symbol"], row["quantity"], row["filled"], row["status"])
                 for row in self._read(ORDERS)
             ],
-            guards=[*guards_of(self.portfolio, book, (), watched=False), *limits],
+            guards=[*guards_of(self.portfolio, book, held, (), watched=False), *limits],
             ticket=ticket,
             findings=findings,
             findings_missing=unjudged,

@@ -161,7 +161,8 @@ class _Day:
         symbols = sorted({*self.portfolio.universe, *(row.symbol for row in decisions)})
         findings, unjudged = findings_of(self.lake, symbols, session, session)
         ended, control = reader.outcome(name, session), reader.control(name)
-        guards = guards_of(self.portfolio, book, returns_of(rows), watched=True)
+        held = self._holdings(session)
+        guards = guards_of(self.portfolio, book, held, returns_of(rows), watched=True)
         if panel is not None:
             guards += limit_guards(
                 self.portfolio,
@@ -183,7 +184,7 @@ class _Day:
             state=control.state.value if self._is_last else "",
             state_reason=f"{control.author}: {control.reason}",
             holdings_before=self._holdings(rows[-2].session if len(rows) > 1 else None),
-            holdings=self._holdings(session),
+            holdings=held,
             fills=self._fills({row.symbol: row for row in decisions}, opens_on(panel, session)),
             actions=self._actions(),
             decisions=decisions,

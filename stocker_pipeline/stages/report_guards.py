@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from math import sqrt
 
-from stocker_pipeline.analytics.day_values import DayBook, Decided, Guard
+from stocker_pipeline.analytics.day_values import DayBook, Decided, Guard, Holding
 from stocker_pipeline.analytics.returns import SESSIONS_PER_YEAR
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.risk.limits.facts import Facts, Judgement, Order
@@ -22,15 +22,20 @@ _NAV = "of NAV"
 
 
 def guards_of(
-    portfolio: Portfolio, book: DayBook, returns: Sequence[float], *, watched: bool
+    portfolio: Portfolio,
+    book: DayBook,
+    holdings: Sequence[Holding],
+    returns: Sequence[float],
+    *,
+    watched: bool,
 ) -> list[Guard]:
-    """The breaker and the monitors of losses and of volatility, at a close.
+    """The breaker, the largest position, and the monitors of losses and volatility, at a close.
 
     Args:
         returns: Of the last sessions, the latest last.
         watched: Whether monitors look at this book; nobody watches a backtest.
     """
-    parameters, bounds = portfolio.parameters, portfolio.monitors
+    parameters = portfolio.parameters
     found = [
         Guard(
             "Drawdown, for the breaker",
@@ -41,11 +46,16 @@ def guards_of(
             f"targets are multiplied by {parameters.drawdown_scale:g}",
         )
     ]
-    if not watched:
-        return found
+    found.append(_largest(portfolio, book, holdings))
+    return [*found, *_watched(portfolio, book, returns)] if watched else found
+
+
+def _watched(portfolio: Portfolio, book: DayBook, returns: Sequence[float]) -> list[Guard]:
+    """What the monitors of losses and of volatility compare."""
+    parameters, bounds = portfolio.parameters, portfolio.monitors
     reduces, kills = "the book only reduces", "nothing is sent at all"
     loss = None if book.day_return is None else max(0.0, -book.day_return)
-    found += [
+    found = [
         Guard(
             "Drawdown",
             book.drawdown,
@@ -53,6 +63,7 @@ def guards_of(
             _NAV,
             "monitors.drawdown_reduce",
             reduces,
+            at_bound=True,
         ),
         Guard(
             "Loss of the session",
@@ -62,6 +73,7 @@ def guards_of(
             "monitors.daily_loss_reduce",
             reduces,
             applies=loss is not None,
+            at_bound=True,
         ),
     ]
     if bounds.drawdown_kill is not None:
@@ -73,6 +85,7 @@ def guards_of(
                 _NAV,
                 "monitors.drawdown_kill",
                 kills,
+                at_bound=True,
             )
         )
     if parameters.target_vol is not None:
@@ -90,6 +103,20 @@ def guards_of(
             )
         )
     return found
+
+
+def _largest(portfolio: Portfolio, book: DayBook, holdings: Sequence[Holding]) -> Guard:
+    largest = max(holdings, key=lambda held: abs(held.value_e4), default=None)
+    share = abs(largest.value_e4) / book.nav_e4 if largest and book.nav_e4 > 0 else None
+    return Guard(
+        f"Largest position, {largest.symbol}" if largest else "Largest position",
+        share,
+        portfolio.limit_bounds["single_name"].value,
+        _NAV,
+        "limits.single_name",
+        "a person is told",
+        applies=largest is not None,
+    )
 
 
 def limit_guards(

@@ -102,6 +102,7 @@ def test_costs_of_nothing_are_nothing():
     [
         (Guard("x", 0.9, 1.5, "of NAV", "y"), False, 0.6, 0.6),
         (Guard("x", 1.5, 1.5, "of NAV", "y"), False, 1.0, 0.0),
+        (Guard("x", 1.5, 1.5, "of NAV", "y", at_bound=True), True, 1.0, 0.0),
         (Guard("x", 1.6, 1.5, "of NAV", "y"), True, 1.6 / 1.5, -0.1),
         (Guard("x", None, 1.5, "of NAV", "y"), True, None, None),
         (Guard("x", None, 1.5, "of NAV", "y", applies=False), False, None, None),
