@@ -2,15 +2,55 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from stocker_pipeline_tests import effort
 
 # The same examples on every machine; a first call that compiles a kernel has no deadline.
 settings.register_profile("stocker", deadline=None, derandomize=True)
 settings.load_profile("stocker")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+FIRST = (
+    "orchestration/test_event_log.py",
+    "stages/test_kill_points.py",
+    "dbt_project/",
+    "stages/test_ingest.py",
+    "ledger/test_invariants.py",
+    "soak/",
+)
+"""The longest files: begun first, so that no process is still at one when the others have ended."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Search properties for longer where the longer tests are asked for."""
+    if config.getoption("markexpr") != "not slow":
+        effort.search_long()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file to a process: what a file makes once is made once, and not in every process."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files in front; the others stay in their order."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.nodeid.removeprefix("stocker_pipeline_tests/")
+        return next((n for n, name in enumerate(FIRST) if path.startswith(name)), len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,14 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stocker_pipeline.domain.bars import validated_bars
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline_tests.domain.bar_tables import bars, with_cell, with_column
+from stocker_pipeline_tests.effort import examples
 
 CALENDAR = SessionCalendar.between(date(2023, 1, 1), date(2025, 1, 1))
 CENTS = st.integers(1, 10_000_000)
@@ -33,6 +34,7 @@ def bar_tables(draw) -> pa.Table:
     return bars(rows)
 
 
+@settings(max_examples=examples(40, 100))
 @given(bar_tables())
 def test_any_valid_bars_pass_unchanged_in_either_order(table):
     by_session = table.sort_by([("session", "ascending"), ("symbol", "ascending")])
@@ -40,6 +42,7 @@ def test_any_valid_bars_pass_unchanged_in_either_order(table):
     assert validated_bars(by_session, where="x").equals(table)
 
 
+@settings(max_examples=examples(40, 100))
 @given(bar_tables(), st.randoms())
 def test_any_other_order_is_refused(table, random):
     order = list(range(table.num_rows))
@@ -57,6 +60,7 @@ CORRUPT = {
 }
 
 
+@settings(max_examples=examples(40, 100))
 @given(bar_tables(), st.data())
 def test_a_changed_cell_is_refused_or_kept_as_it_is_but_never_repaired(table, data):
     column = data.draw(st.sampled_from(table.column_names))

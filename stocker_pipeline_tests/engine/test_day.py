@@ -24,6 +24,7 @@ from stocker_pipeline.engine.tables import (
     snapshots_table,
     targets_table,
 )
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.builders import free_of_charge, market
 from stocker_pipeline_tests.engine.random_markets import World, worlds
 from stocker_pipeline_tests.engine.walking import CAPITAL, walked, without_withdrawals
@@ -43,7 +44,7 @@ def whole(world: World) -> Run:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(60, 150))
 @given(worlds())
 def test_a_range_of_a_backtest_is_its_sessions_decided_and_settled_one_by_one(world):
     try:
@@ -94,7 +95,7 @@ def same(one: pa.Table, other: pa.Table) -> bool:
     return True
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(20, 40))
 @given(worlds(), st.integers(1, 30))
 def test_the_range_may_be_cut_at_any_session_and_go_on_from_its_closing_book(world, cut):
     cut, world = min(cut, world.last - 1), without_withdrawals(world)
@@ -116,7 +117,7 @@ def test_the_range_may_be_cut_at_any_session_and_go_on_from_its_closing_book(wor
     assert closing_book(after) == closing_book(backtest)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(20, 40))
 @given(worlds(), st.integers(1, 30))
 def test_what_is_decided_does_not_change_by_a_bit_when_the_session_and_all_later_ones_are_poison(
     world, row
@@ -208,7 +209,7 @@ def test_nothing_has_a_reference_on_the_first_row():
     assert np.isnan(reference_prices(market("A\n10\n10").market, 0)).all()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(20, 40))
 @given(worlds())
 def test_every_order_has_the_reference_of_its_symbol(world):
     for decided, _ in walked(without_withdrawals(world)):

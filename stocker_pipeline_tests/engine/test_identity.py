@@ -10,6 +10,7 @@ from stocker_pipeline.engine.marking import EXACT_LIMIT, exact_values_at, mark_p
 from stocker_pipeline.engine.panel import panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.engine.tables import e4_array, fills_table, positions_table, snapshots_table
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.builders import (
     FIRST_DAY,
     free_of_charge,
@@ -62,7 +63,7 @@ def markets(draw: st.DrawFn):
     return panel, weights, flows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, 150), deadline=None)
 @given(
     markets(),
     st.sampled_from([None, 0.1]),
@@ -122,7 +123,7 @@ def test_nav_is_where_it_came_from_and_fills_explain_positions(
     assert result.book.totals[CASH] == snapshots["cash"][-1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12, 25), deadline=None)
 @given(markets(), st.integers(2, 30))
 def test_a_range_in_two_parts_is_the_range_in_one(world, cut):
     """Book, totals and lots at the cut are all that the second part needs."""
@@ -138,7 +139,7 @@ def test_a_range_in_two_parts_is_the_range_in_one(world, cut):
     assert np.array_equal(whole.record.cost[cut:], after.record.cost)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20, 40), deadline=None)
 @given(markets(), st.sampled_from([0.0, 50.0]), st.sampled_from(["single", "two_step"]))
 def test_a_run_that_keeps_no_detail_trades_the_same(world, min_notional, flips):
     """Without detail only symbols that may need an order are looked at one by one."""
@@ -166,7 +167,7 @@ def test_a_run_that_keeps_no_detail_trades_the_same(world, min_notional, flips):
     assert np.array_equal(detailed.entries.used()[0], brief.entries.used()[0])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12, 25), deadline=None)
 @given(markets(), st.lists(st.integers(1, 9), min_size=1))
 def test_weights_in_parts_make_the_same_run(world, lengths):
     panel, weights, flows = world

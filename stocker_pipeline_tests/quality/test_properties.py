@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stocker_pipeline.domain.bars import ACTIONS_SCHEMA, BARS_SCHEMA
 from stocker_pipeline.quality.findings import FINDINGS_SCHEMA
 from stocker_pipeline.quality.gate import LOOK_AHEAD_RULES, judge
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.quality.builders import quiet
 from stocker_pipeline_tests.quality.clean_market import clean_market
 from stocker_pipeline_tests.quality.injection import KINDS, injected
@@ -42,7 +43,7 @@ ACTIONS = st.lists(
 ).map(lambda rows: pa.Table.from_pylist(rows, schema=ACTIONS_SCHEMA))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(50, 150))
 @given(
     bars=bars_of(ANY) | bars_of(PRICE),
     actions=ACTIONS,
@@ -79,7 +80,7 @@ def with_cells(cells):
     return pa.table(columns, schema=BARS_SCHEMA)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(50, 150))
 @given(cells=CELLS, others=st.none() | CELLS, actions=ACTIONS)
 def test_a_calm_market_with_wild_cells_is_judged_without_a_crash_or_warning(cells, others, actions):
     with warnings.catch_warnings():

@@ -40,6 +40,7 @@ from stocker_pipeline.stages.collect import collect
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.settle import settle_session, settlement_of
 from stocker_pipeline.strategies.portfolio import portfolio_from
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.builders import market
 from stocker_pipeline_tests.engine.random_markets import SYMBOLS, worlds
 from stocker_pipeline_tests.ledger.builders import (
@@ -263,7 +264,7 @@ def _plain(entry: Any) -> str:
     return repr((entry.kind, entry.symbol, entry.amount_e4, entry.execution_id))
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(5, 8))
 @given(st.data())
 def test_however_fills_arrive_the_book_is_the_same_to_the_last_digit(
     fresh: Fresh, data: st.DataObject
@@ -291,7 +292,7 @@ def assert_one_book(fresh: Fresh, data: st.DataObject) -> None:
         assert desk.ledger.read(lambda r: digest_of(r, BOOK)) == expected[1]
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(4, 6))
 @given(st.data())
 def test_folded_from_its_facts_alone_the_book_is_the_stored_one(
     fresh: Fresh, data: st.DataObject
@@ -314,7 +315,7 @@ def _assert_folded(reader: Reader, desk: Desk, world: Filled) -> None:
         book = folded.closing
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(4, 6))
 @given(
     st.lists(st.integers(1, 40), min_size=1, max_size=4),
     st.sampled_from([1, -1]),

@@ -13,6 +13,7 @@ from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS
 from stocker_pipeline.stages.bars import revisions
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline.stages.judgement import live_actions, live_bars
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.stages.fake_gate import find_nothing
 from stocker_pipeline_tests.stages.scripted_market import (
     DAYS,
@@ -78,7 +79,7 @@ def rows_of(table: pa.Table) -> set[str]:
     return {str(row) for row in table.to_pylist()}
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(st.lists(ANSWER, min_size=1, max_size=5))
 def test_the_past_reads_as_the_source_spoke_then_and_no_version_is_ever_edited(answers):
     clock, believed = FixedClock(NOON), Believed()

@@ -12,6 +12,7 @@ from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.stages.forecast import forecast_rows
 from stocker_pipeline.strategies.portfolio import portfolio_from
 from stocker_pipeline.strategies.registry import strategies
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.random_markets import World, worlds
 from stocker_pipeline_tests.strategies.test_registry import FIRST, world
 
@@ -45,7 +46,7 @@ def bits(numbers: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize("name", sorted(strategies()))
-@settings(max_examples=25)
+@settings(max_examples=examples(12, 25))
 @given(worlds(max_rows=25), st.integers(0, 3))
 def test_on_markets_with_gaps_late_listings_and_leavers(name: str, market: World, first: int):
     assert_session_by_session(name, market.panel, SHORT, first)

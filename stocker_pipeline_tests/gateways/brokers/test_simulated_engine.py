@@ -18,13 +18,14 @@ from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.gateways.brokers.broker import OrderRefused
 from stocker_pipeline.gateways.brokers.simulated_market import Costs
+from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.builders import FIRST_DAY, free_of_charge, sessions_from
 from stocker_pipeline_tests.gateways.brokers.desk import Desk, all_fills
 
 SYMBOLS = ("A", "B", "C")
 SPLITS = (2.0, 0.5, 1.5, 1 / 3, 0.1, 1.0)
 ROWS = 9
-some = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=examples(30, 60), suppress_health_check=[HealthCheck.too_slow])
 costs = st.builds(
     Costs,
     slippage_bps=st.sampled_from([0.0, 5.0, 33.3]),

@@ -12,6 +12,7 @@ from stocker_pipeline.domain.limits import CUSHION, Bound, Limits
 from stocker_pipeline.domain.portfolio import PortfolioParameters
 from stocker_pipeline.risk.limits.facts import Facts, Order, Quote
 from stocker_pipeline.risk.limits.judging import LimitSet, broken_at_gate, limit_set, suppress
+from stocker_pipeline_tests.effort import examples
 
 NAV = 10_000.0
 QUOTE = Quote(reference=10.0, mark=10.0, age_sessions=1, jump=0.0, adv_usd=1e9)
@@ -179,7 +180,7 @@ def sessions(draw: st.DrawFn) -> Facts:
     return Facts(nav, cash, held, market, orders)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60, 200), deadline=None)
 @given(given_facts=sessions())
 def test_no_set_that_passes_breaks_a_limit_when_it_is_executed_at_the_reference(
     given_facts: Facts,
@@ -230,7 +231,7 @@ def test_no_set_that_passes_breaks_a_limit_when_it_is_executed_at_the_reference(
         assert cash / nav >= numbers["cash_floor"] - 1e-9
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40, 100), deadline=None)
 @given(given_facts=sessions())
 def test_an_order_that_only_reduces_is_always_left(given_facts: Facts):
     kept = left(given_facts, limit_set(bounds()))
