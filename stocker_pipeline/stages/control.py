@@ -309,6 +309,9 @@ def _call_over(
     for found in sorted(ended, key=str):
         if writer.raised(found) is not None:
             text = f"{target} is {state} by {by_whom}"
+            bound = writer.control(found.portfolio) if found.portfolio else None
+            if bound is not None and bound.state is not state:
+                text += f"; {found.portfolio} stays {bound.state}: {bound.reason}"
             writer.put_alert(
                 Alert(
                     Severity.INFO,

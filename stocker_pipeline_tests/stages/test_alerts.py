@@ -425,6 +425,21 @@ def test_the_canary_goes_through_every_channel_at_any_hour(town: Town) -> None:
         put_canary(town.ledger, town.clock, channel="pigeon")
 
 
+def test_a_canary_was_heard_when_a_channel_took_it(town: Town) -> None:
+    def heard() -> datetime | None:
+        return town.ledger.read(lambda r: r.last_heard("canary"))
+
+    put_canary(town.ledger, town.clock, channel="slack")
+    for channel in town.channels:
+        channel.alive = False
+    town.deliver()
+    assert heard() is None
+    for channel in town.channels:
+        channel.alive = True
+    town.after(2 * MINUTE)
+    assert heard() == town.clock.now()
+
+
 def test_the_outside_watch_hears_once_of_each_session_that_every_book_ended(
     town: Town, servers: tuple[Web, Post]
 ) -> None:

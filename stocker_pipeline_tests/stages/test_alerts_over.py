@@ -13,7 +13,7 @@ from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, 
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import sqlite_home, sqlite_template  # noqa: F401
 from stocker_pipeline_tests.stages.paper_scripts import MARKET, order_id
-from stocker_pipeline_tests.stages.test_control import armed
+from stocker_pipeline_tests.stages.test_control import ALL, armed
 
 
 @pytest.fixture
@@ -61,12 +61,21 @@ def test_arming_calls_over_what_was_told_and_nothing_else(day: Day):
         assert drill(desk).faults
     armed(day)
     assert told(day)[2:] == [("drill_failed", False), ("drill_failed", True)]
+    with day.home.ledger(day.clock) as ledger:
+        kill(ledger, Target(BOOK), author="anna", reason="stop")
+        kill(ledger, Target(), author="bob", reason="fire")
+    armed(day)
+    with day.home.ledger(day.clock) as ledger:
+        last = ledger.read(lambda r: r.alerts(BOOK))[-1]
+    assert (last.code, last.recovers) == ("killed", True)
+    assert last.text.endswith(f"{BOOK} stays KILLED: all accounts: fire")
+    armed(day, ALL)
     day.at(SECOND, 8, 5)
     with day.desk() as desk:
         reduce(desk.ledger, Target(BOOK), author="anna", reason="less")
         flatten(desk, author="anna", reason="out")
     armed(day)
-    assert sorted(told(day)[4:]) == [
+    assert sorted(told(day)[6:]) == [
         ("flatten", False),
         ("flatten", True),
         ("reduce_only", False),
