@@ -46,6 +46,23 @@ def test_the_asset_graph_is_the_one_that_was_agreed(definitions):
     assert described(definitions) == json.loads(SNAPSHOT.read_text())
 
 
+def test_every_asset_says_what_it_is_whose_it_is_and_what_it_is_made_with(definitions):
+    for spec in definitions.resolve_all_asset_specs():
+        name = spec.key.to_user_string()
+        assert spec.description, name
+        assert spec.owners, name
+        assert spec.kinds, name
+        assert spec.group_name not in (None, "default"), name
+
+
+def test_a_table_of_the_lake_is_shown_with_the_meaning_of_each_column(definitions):
+    of_lake = [s for s in definitions.resolve_all_asset_specs() if "deltalake" in s.kinds]
+    assert len(of_lake) > 10
+    for spec in of_lake:
+        schema = spec.metadata["dagster/column_schema"]
+        assert all(column.description for column in schema.columns), spec.key
+
+
 def test_every_definition_can_be_loaded_and_nothing_runs_by_itself(definitions):
     dg.Definitions.validate_loadable(definitions)
     repository = definitions.get_repository_def()

@@ -13,6 +13,7 @@ import dagster as dg
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lean_imports import spare_pandas_and_scipy
+from stocker_pipeline.orchestration.asset_specs import portfolio_spec
 from stocker_pipeline.orchestration.fills_sensor import fills_sensor
 from stocker_pipeline.orchestration.monitor_sensors import monitor_sensors
 from stocker_pipeline.orchestration.paper_metadata import (
@@ -81,7 +82,15 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
 
     @dg.multi_asset(
         name=f"{name}__signals",
-        specs=[_spec(name, "signals", ["raw_bars", "corporate_actions"], _thinks(portfolio))],
+        specs=[
+            portfolio_spec(
+                name,
+                "signals",
+                portfolio,
+                ["raw_bars", "corporate_actions"],
+                _thinks(portfolio),
+            )
+        ],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -106,7 +115,7 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     @dg.multi_asset(
         name=f"{name}__book",
         specs=[
-            _spec(name, asset, [[name, before[asset]]], text, skippable=True)
+            portfolio_spec(name, asset, portfolio, [[name, before[asset]]], text, in_ledger=True)
             for asset, text in PAPER_ASSETS.items()
         ],
         can_subset=True,
@@ -136,7 +145,7 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
 
     @dg.multi_asset(
         name=f"{name}__parity",
-        specs=[_spec(name, "parity", [[name, "portfolio_snapshot"]], _PARITY)],
+        specs=[portfolio_spec(name, "parity", portfolio, [[name, "portfolio_snapshot"]], _PARITY)],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -239,16 +248,3 @@ def at_the_close(tick: Tick) -> tuple[Any, ...] | str:
 
 def _thinks(portfolio: Portfolio) -> str:
     return f"What {portfolio.strategy} thinks before the open, from bars up to the session before."
-
-
-def _spec(
-    name: str, asset: str, deps: list[Any], description: str, *, skippable: bool = False
-) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        [name, asset],
-        deps=deps,
-        description=description,
-        group_name=name,
-        kinds={"python", "sql" if skippable else "deltalake"},
-        skippable=skippable,
-    )

@@ -14,6 +14,7 @@ from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lean_imports import spare_pandas_and_scipy
+from stocker_pipeline.orchestration.asset_specs import portfolio_spec
 from stocker_pipeline.orchestration.paper_component import paper_definitions
 from stocker_pipeline.orchestration.partitions import (
     contiguous_range,
@@ -26,6 +27,7 @@ from stocker_pipeline.orchestration.portfolio_metadata import (
     signals_metadata,
 )
 from stocker_pipeline.orchestration.resources import OverridesResource
+from stocker_pipeline.orchestration.session_numbers import add_by_session, numbers_by_session
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.books import Opening, opening_of, refuse_capital_on_continuation
 from stocker_pipeline.stages.forecast import forecast
@@ -73,16 +75,6 @@ class PortfolioComponent(dg.Component):
         return portfolio_definitions(self.name, self.portfolio)
 
 
-def _spec(name: str, asset: str, deps: list[Any], description: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        [name, asset],
-        deps=deps,
-        description=description,
-        group_name=name,
-        kinds={"python", "deltalake"},
-    )
-
-
 def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     """The assets of one portfolio over the sessions of the exchange."""
     first, today = Settings().first_session, SystemClock().now().date()
@@ -101,9 +93,10 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     @dg.multi_asset(
         name=f"{name}__signals",
         specs=[
-            _spec(
+            portfolio_spec(
                 name,
                 "signals",
+                portfolio,
                 ["raw_bars", "corporate_actions"],
                 f"What {portfolio.strategy} thinks before the open, from bars up to the previous "
                 "session.",
@@ -127,7 +120,7 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     @dg.multi_asset(
         name=f"{name}__book",
         specs=[
-            _spec(name, asset, [[name, before or "signals"]], text)
+            portfolio_spec(name, asset, portfolio, [[name, before or "signals"]], text)
             for before, (asset, text) in zip(chain, BOOK_ASSETS.items(), strict=True)
         ],
         partitions_def=partitions,
@@ -143,6 +136,8 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     ) -> Any:
         effective, opening, start, end = started(lake, overrides, list(context.partition_keys))
         result = trade(lake, name, effective, opening, start, end)
+        numbers = numbers_by_session(result.tables)
+        add_by_session(context, {dg.AssetKey([name, a]): n for a, n in numbers.items()})
         for asset, metadata in book_metadata(result, lake, name, effective).items():
             context.add_asset_metadata(metadata, [name, asset], end.isoformat())
             yield dg.MaterializeResult(asset_key=[name, asset], metadata=overridden(overrides))

@@ -8,7 +8,7 @@ import pytest
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import MARKET_DATASETS, SIGNALS, SNAPSHOTS
+from stocker_pipeline.lake.schemas import FILLS, MARKET_DATASETS, ORDERS, SIGNALS, SNAPSHOTS
 from stocker_pipeline.orchestration.partitions import contiguous_range, session_partitions
 from stocker_pipeline.orchestration.portfolio_component import portfolio_definitions
 from stocker_pipeline.orchestration.resources import (
@@ -63,9 +63,11 @@ def run(lake: Lake):
         yield over
 
 
-def metadata_of(instance: dg.DagsterInstance, session: date) -> dict[str, object]:
+def metadata_of(
+    instance: dg.DagsterInstance, session: date, asset: dg.AssetKey = SNAPSHOT
+) -> dict[str, object]:
     events = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=SNAPSHOT, asset_partitions=[session.isoformat()]), limit=1
+        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[session.isoformat()]), limit=1
     )
     found = events.records[0].asset_materialization
     assert found is not None
@@ -84,13 +86,37 @@ def test_a_range_is_one_run_over_exactly_its_sessions(run):
 def test_the_last_session_of_a_run_has_the_picture_and_the_versions(run, lake):
     instance, outcome = run(FIRST, MIDDLE)
     assert outcome.success, outcome.error
-    assert metadata_of(instance, FIRST) == {}
+    assert "read_versions" not in metadata_of(instance, FIRST)
     last = metadata_of(instance, MIDDLE)
     assert last["nav"] == float(lake.read(SNAPSHOTS, portfolio="p")["nav"][-1].as_py())
     assert str(last["equity_and_drawdown"]).startswith("![NAV and drawdown](data:image/png;base64,")
     assert last["read_versions"] == lake.versions((*MARKET_DATASETS, SIGNALS))
     assert last["read_versions"]["bars"] == 1
     assert "overrides" not in last
+
+
+def test_every_session_has_the_numbers_that_are_plotted(run, lake):
+    instance, outcome = run(FIRST, MIDDLE)
+    assert outcome.success, outcome.error
+    orders, fills = [dg.AssetKey(["p", name]) for name in ("orders", "fills")]
+    snapshots = lake.read(SNAPSHOTS, portfolio="p").to_pylist()
+    for row in snapshots:
+        shown = metadata_of(instance, row["session"])
+        assert shown["nav"] == pytest.approx(float(row["nav"]), abs=1e-6)
+        assert (shown["drawdown"], shown["gross_exposure"]) == (
+            row["drawdown"],
+            row["gross_exposure"],
+        )
+    counted = {
+        row["session"]: (
+            metadata_of(instance, row["session"], orders)["orders"],
+            metadata_of(instance, row["session"], fills)["fills"],
+        )
+        for row in snapshots
+    }
+    for number, dataset in enumerate((ORDERS, FILLS)):
+        rows = lake.read(dataset, portfolio="p")
+        assert sum(counts[number] for counts in counted.values()) == rows.num_rows > 0
 
 
 def test_overrides_are_used_and_told(run, lake):

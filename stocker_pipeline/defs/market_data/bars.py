@@ -7,6 +7,7 @@ import dagster as dg
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.gateways.market_data.choice import Sources
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.asset_specs import market_spec
 from stocker_pipeline.orchestration.data_versions import data_versions, log_other_versions
 from stocker_pipeline.orchestration.market_checks import evaluations, market_check_specs
 from stocker_pipeline.orchestration.market_metadata import actions_metadata, bars_metadata
@@ -35,10 +36,7 @@ def bars() -> dg.Definitions:
 
     @dg.multi_asset(
         name="market_data",
-        specs=[
-            dg.AssetSpec(name, description=text, group_name="market", kinds={"deltalake"})
-            for name, text in _SPECS.items()
-        ],
+        specs=[dg.AssetSpec(name, **market_spec(name, text)) for name, text in _SPECS.items()],
         check_specs=market_check_specs(partitions),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),

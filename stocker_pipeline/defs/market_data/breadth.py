@@ -4,6 +4,7 @@ import dagster as dg
 
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.asset_specs import market_spec
 from stocker_pipeline.orchestration.partitions import (
     contiguous_range,
     session_calendar,
@@ -20,10 +21,11 @@ def market_breadth() -> dg.Definitions:
 
     @dg.asset(
         deps=["raw_bars", "corporate_actions"],
-        group_name="market",
-        kinds={"deltalake"},
-        description="Advancing and declining symbols, new highs and lows of 252 sessions, and the "
-        "share above their average of 200 sessions.",
+        **market_spec(
+            "breadth",
+            "Advancing and declining symbols, new highs and lows of 252 sessions, and the share "
+            "above their average of 200 sessions.",
+        ),
         partitions_def=session_partitions(first, today),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )

@@ -5,6 +5,7 @@ import dagster as dg
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.gateways.market_data.choice import Access, Sources, known_instruments
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.asset_specs import market_spec
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.instruments import store_instruments
 from stocker_pipeline.stages.portfolios import symbols_to_ingest
@@ -12,10 +13,11 @@ from stocker_pipeline.stages.portfolios import symbols_to_ingest
 
 @dg.asset(
     deps=["raw_bars"],
-    group_name="market",
-    kinds={"deltalake"},
-    description="Name, exchange, currency and flags of every symbol: from a file or from Alpaca, "
-    "and what the bars say where neither names it.",
+    **market_spec(
+        "instruments",
+        "Name, exchange, currency and flags of every symbol: from a file or from Alpaca, and what "
+        "the bars say where neither names it.",
+    ),
 )
 def instruments(
     lake: dg.ResourceParam[Lake], sources: dg.ResourceParam[Sources]

@@ -6,6 +6,7 @@ import dagster as dg
 
 from stocker_pipeline.domain.session import SystemClock
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline.orchestration.asset_specs import MARKET_DATA_OWNERS, MARKET_GROUP
 from stocker_pipeline.orchestration.partitions import session_partitions
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.portfolios import named_portfolio, portfolio_names
@@ -23,7 +24,9 @@ def universe_review_asset() -> dg.Definitions:
 
     @dg.asset(
         deps=["raw_bars", "instruments"],
-        group_name="market",
+        group_name=MARKET_GROUP,
+        owners=MARKET_DATA_OWNERS,
+        kinds={"python"},
         description="Who joined and left each portfolio's universe since the month before, who "
         "breaks a bound, cannot be traded or has no recent bar, and how members spread over "
         "sectors.",
