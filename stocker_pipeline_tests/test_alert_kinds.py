@@ -38,6 +38,15 @@ from stocker_pipeline_tests.ledger.conftest import sqlite_template  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 EACH_LIFE = pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
+IN_EVERY_RUN = {"answers", "alerting_itself", "idle", "tampered"}
+EACH_LIFE_QUICK_OR_SLOW = pytest.mark.parametrize(
+    "life",
+    [
+        pytest.param(life, marks=[] if life.__name__ in IN_EVERY_RUN else pytest.mark.slow)
+        for life in LIVES
+    ],
+    ids=lambda life: life.__name__,
+)
 LONGEST_S = 300.0
 """From an alert's row to a person, at the most."""
 TICK_S = float(deliver_sensor().minimum_interval_seconds or 0)
@@ -129,7 +138,7 @@ def test_each_kind_is_received_where_its_loudness_sends_it_and_soon(
         print(f"\n{took:6.2f} s after the tick: {', '.join(sorted(LIVES[life]))}", end="")
 
 
-@EACH_LIFE
+@EACH_LIFE_QUICK_OR_SLOW
 def test_with_every_channel_dead_each_kind_is_kept_and_received_afterwards(
     life: Life,
     left: tuple[Ledger, FixedClock],
