@@ -11,11 +11,14 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
 from stocker_pipeline.orchestration.event_log_checks import log_evaluations
@@ -195,6 +198,29 @@ def _no_wait_for_the_disk() -> Iterator[None]:
     event.listen(Engine, "connect", relax)
     yield
     event.remove(Engine, "connect", relax)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_read_or_compiled_twice() -> Iterator[None]:
+    # On SQLite Dagster makes an engine for each event, which compiles its statements again, and
+    # reads all of its migrations for each run. Neither is what is told here, and both take longer.
+    read, known, engines = ScriptDirectory.from_config, {}, {}
+
+    def engine_once(url: str, **how: Any) -> Engine:
+        if url not in engines:
+            engines[url] = create_engine(url, **how)
+        return engines[url]
+
+    def read_once(config: Config) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        if place not in known:
+            known[place] = read(config)
+        return known[place]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_event_log, "create_engine", engine_once)
+        patch.setattr(ScriptDirectory, "from_config", staticmethod(read_once))
+        yield
 
 
 @pytest.fixture(scope="session", params=DATABASES)
