@@ -4,7 +4,9 @@ They need neither Dagster nor a network. A kill is in the ledger before anything
 where the ledger cannot be written, the kill file is put there instead.
 """
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from stocker_pipeline.stages.flatten import Closing, Plan
     from stocker_pipeline.stages.trading import Venue
 
+PATIENCE_S = 5.0
+"""How long a kill waits for the ledger alone."""
 LEFT_EXIT_CODE = 8
 """It is stopped, and something is left to do: an open order, or a ledger that was not written."""
 
@@ -64,7 +68,7 @@ def kill(
     target = target_of(portfolio, account, everything)
     venue = environment_venue()
     try:
-        with venue.ledger() as ledger:
+        with _file_meanwhile(venue, target, by, why), venue.ledger() as ledger:
             names = kill_target(ledger, target, author=by, reason=why)
     except (BookRefused, InputRefused):
         raise
@@ -189,6 +193,30 @@ def flatten(
         raise typer.Exit(WAITS_EXIT_CODE)
     if open_still:
         raise typer.Exit(LEFT_EXIT_CODE)
+
+
+@contextmanager
+def _file_meanwhile(venue: "Venue", target: "Target", by: str, why: str) -> Iterator[None]:
+    """Put the kill file there where the ledger is held for so long that a person would worry."""
+    from stocker_pipeline.stages.kill_file import write_kill_file
+
+    def put() -> None:
+        write_kill_file(venue.kill_file, f"{target} by {by}: {why}")
+        sentence = (
+            f"the ledger is held by another process; {venue.kill_file} stops every account until "
+            "you remove it. Still trying to write the ledger"
+        )
+        err.print(f"[bold red]KILLED by file[/] {escaped(sentence)}", soft_wrap=True)
+
+    timer = threading.Timer(PATIENCE_S, put)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        # It may be at work just now: what it says comes before what follows.
+        timer.join()
 
 
 def _kill_by_file(

@@ -5,15 +5,18 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from stocker_pipeline.commands import control as commands
 from stocker_pipeline.commands.control import LEFT_EXIT_CODE
 from stocker_pipeline.ledger import Ledger, engines
 from stocker_pipeline.ledger.control_records import ControlState
-from stocker_pipeline.stages.kill_file import KILL_FILE
+from stocker_pipeline.stages import control, kill_file
+from stocker_pipeline.stages.kill_file import KILL_FILE, write_kill_file
 from stocker_pipeline_tests.commands.conftest import Stocker
 from stocker_pipeline_tests.commands.paper import BOOK, NEXT
 
@@ -117,6 +120,29 @@ def test_a_ledger_that_another_process_holds_is_replaced_by_the_file(
         code, _, said = paper("kill", BOOK, *WHY)
     assert (code, "is locked" in said) == (LEFT_EXIT_CODE, True)
     assert "fire in the house" in (book_home / KILL_FILE).read_text()
+
+
+def test_while_the_ledger_is_held_the_file_stops_everything_already(
+    paper: Stocker, ledger: Ledger, book_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "PATIENCE_S", 0.05)
+    wrote, real = threading.Event(), control.kill
+
+    def held(*arguments: object, **named: object) -> object:
+        # As long as the file is not there, the ledger does not answer.
+        assert wrote.wait(30)
+        return real(*arguments, **named)  # type: ignore[arg-type]
+
+    def write(path: Path, reason: str) -> None:
+        write_kill_file(path, reason)
+        wrote.set()
+
+    monkeypatch.setattr(control, "kill", held)
+    monkeypatch.setattr(kill_file, "write_kill_file", write)
+    code, _, said = paper("kill", BOOK, *WHY)
+    assert (code, "until you remove it" in said) == (0, True)
+    assert "fire in the house" in (book_home / KILL_FILE).read_text()
+    assert state(ledger) is ControlState.KILLED
 
 
 def test_a_database_that_is_out_of_reach_is_replaced_by_the_file(
