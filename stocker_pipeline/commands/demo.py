@@ -3,11 +3,14 @@
 import io
 import time
 from contextlib import redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stocker_pipeline.commands.dagster_runs import finish, opened, progress
 from stocker_pipeline.commands.output import out, shown_path
 from stocker_pipeline.commands.report import write_and_print
+
+if TYPE_CHECKING:
+    from stocker_pipeline.settings import Settings
 
 PORTFOLIO, COMPARED = "trend_backtest", "buy_and_hold_backtest"
 
@@ -46,13 +49,14 @@ def demo() -> None:
                 )
             if not outcome.success:
                 finish(outcome, {}, as_json=False)
-    _pages(settings)
+    write_pages(settings)
     out.print(f"\nDone in {time.monotonic() - began:.0f} s. Next:")
     out.print("  [bold]stocker open[/]   the pages, in the browser", soft_wrap=True)
     out.print("  [bold]make ui[/]        the Dagster UI on http://127.0.0.1:3000", soft_wrap=True)
 
 
-def _pages(settings: Any) -> None:
+def write_pages(settings: "Settings") -> None:
+    """Tear sheet and last session of both backtests, and their comparison."""
     from stocker_pipeline.commands.compare import write_comparison
     from stocker_pipeline.stages.portfolios import named_portfolio
 

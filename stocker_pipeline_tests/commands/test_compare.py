@@ -35,14 +35,14 @@ def backtested(lake: Lake, name: str, **changes: object):
 
 
 @pytest.fixture
-def lake(book_home: Path) -> Lake:
+def backtests(book_home: Path) -> Lake:
     made = Lake(str(book_home / "lake"))
     backtested(made, TREND)
     backtested(made, HOLD)
     return made
 
 
-def test_two_backtests_and_the_paper_book_of_the_same_rules(paper, lake, book_home):
+def test_two_backtests_and_the_paper_book_of_the_same_rules(paper, backtests, book_home):
     found = answer(paper, TREND, HOLD, BOOK)
     page = book_home / "reports" / "compare" / f"{TREND}__{HOLD}__{BOOK}.html"
     assert found["report"] == str(page)
@@ -62,21 +62,21 @@ def test_two_backtests_and_the_paper_book_of_the_same_rules(paper, lake, book_ho
     assert "what differs" in text
 
 
-def test_a_run_is_read_as_it_left_the_lake(lake):
-    chosen, versions = backtested(lake, TREND, buffer=0.0)
-    then = lake.read(SNAPSHOTS, portfolio=TREND)
-    backtested(lake, TREND)
-    now = lake.read(SNAPSHOTS, portfolio=TREND)
+def test_a_run_is_read_as_it_left_the_lake(backtests):
+    chosen, versions = backtested(backtests, TREND, buffer=0.0)
+    then = backtests.read(SNAPSHOTS, portfolio=TREND)
+    backtested(backtests, TREND)
+    now = backtests.read(SNAPSHOTS, portfolio=TREND)
     assert not then.equals(now)
     run = RunBook("a run", TREND, chosen, versions, {"buffer": 0.0})
-    book = book_of_backtest(lake, run)
+    book = book_of_backtest(backtests, run)
     assert book.record.snapshots.equals(then.drop_columns("portfolio"))
     assert (book.facts["buffer"], book.facts["overrides"]) == (0.0, "buffer 0.0")
     assert book.facts["reproduced"].startswith("run again")
 
 
-def test_a_book_made_with_other_numbers_says_that_it_was(paper, lake):
-    backtested(lake, TREND, buffer=0.0)
+def test_a_book_made_with_other_numbers_says_that_it_was(paper, backtests):
+    backtested(backtests, TREND, buffer=0.0)
     trend, _ = answer(paper, TREND, HOLD)["books"]
     assert "cannot be made again" in trend["facts"]["reproduced"]
 

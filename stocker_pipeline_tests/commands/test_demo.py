@@ -1,0 +1,30 @@
+"""The pages that ``stocker demo`` leaves, once its backtests are done, and where they are found."""
+
+from pathlib import Path
+
+from stocker_pipeline.commands.demo import COMPARED, PORTFOLIO, write_pages
+from stocker_pipeline.settings import Settings
+from stocker_pipeline.stages.report_index import shelves_of
+from stocker_pipeline_tests.commands.paper import LAST
+from stocker_pipeline_tests.commands.test_compare import backtests
+
+__all__ = ["backtests"]
+
+
+def test_the_demo_writes_tear_sheets_last_sessions_and_the_comparison(backtests, capsys):
+    write_pages(Settings())
+    shelves = {
+        shelf.title: [link.label for link in shelf.links]
+        for shelf in shelves_of(Settings().reports)
+    }
+    assert shelves == {
+        "Tear sheets": [COMPARED, PORTFOLIO],
+        f"Daily reports: {COMPARED}": [str(LAST)],
+        f"Daily reports: {PORTFOLIO}": [str(LAST)],
+        "Comparisons": [f"{PORTFOLIO} · {COMPARED}"],
+    }
+    told = capsys.readouterr().out
+    for word in ("Maximum drawdown", "tear sheet", "last session", "comparison"):
+        assert word in told
+    sheet = Path(Settings().reports / f"{PORTFOLIO}.html").read_text()
+    assert "every session has the same NAV" in sheet
