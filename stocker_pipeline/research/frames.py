@@ -5,7 +5,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from stocker_pipeline.domain.errors import InputRefused
@@ -17,6 +16,7 @@ from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.market import current_bars
 from stocker_pipeline.stages.portfolios import portfolio_data
 from stocker_pipeline.stages.simulate import simulate_market
+from stocker_pipeline.stages.warehouse_file import opened_warehouse
 from stocker_pipeline.strategies.portfolio import portfolio_from
 
 _BOOKS = {dataset.name: dataset for dataset in (SIGNALS, *BOOK_DATASETS)}
@@ -124,7 +124,8 @@ class Research:
         """A table of the warehouse, whole; its columns are described in ``dbt docs``.
 
         Raises:
-            InputRefused: There is no such table, or another process writes the warehouse.
+            InputRefused: There is no such table, or no warehouse.
+            WarehouseBusy: Another process writes it.
         """
         _refuse_other(name, self.marts(), "mart")
         return self._query(f'select * from "{name}"')
@@ -165,23 +166,8 @@ class Research:
         return Backtest(Path(portfolio).stem, done)
 
     def _query(self, sql: str) -> pd.DataFrame:
-        if not self._warehouse.exists():
-            raise InputRefused(
-                "a warehouse",
-                "none",
-                where=str(self._warehouse),
-                remedy="Materialise the marts: stocker demo, or the group warehouse in the UI.",
-            )
-        try:
-            with duckdb.connect(str(self._warehouse), read_only=True) as connection:
-                return connection.execute(sql).df()
-        except duckdb.IOException as error:
-            raise InputRefused(
-                "a warehouse that nobody writes",
-                str(error).splitlines()[0],
-                where=str(self._warehouse),
-                remedy="Wait until the run of the marts has ended, and ask again.",
-            ) from error
+        with opened_warehouse(self._warehouse) as connection:
+            return connection.execute(sql).df()
 
 
 def _from(rows: pd.DataFrame, first: Day) -> pd.DataFrame:

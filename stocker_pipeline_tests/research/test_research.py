@@ -16,6 +16,7 @@ from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import SNAPSHOTS
 from stocker_pipeline.research import Backtest, Research
+from stocker_pipeline.stages.warehouse_file import WarehouseBusy
 from stocker_pipeline.strategies.portfolio import portfolio_from
 
 
@@ -103,7 +104,7 @@ def test_the_book_of_a_backtest_is_read_from_the_lake(tmp_path, tested):
         (lambda r: r.bars(first="yesterday"), "YYYY-MM-DD"),
         (lambda r: r.book("trend_backtest", "lots"), "one of signals"),
         (lambda r: r.snapshots("trend_backtest"), "stocker backtest trend_backtest"),
-        (lambda r: r.marts(), "a warehouse"),
+        (lambda r: r.marts(), "marts that were built"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(research, ask, wanted):
@@ -132,7 +133,7 @@ def test_a_warehouse_that_another_process_writes_is_named(tmp_path):
     ) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
-        with pytest.raises(InputRefused, match="Wait until the run of the marts has ended"):
+        with pytest.raises(WarehouseBusy, match=str(writer.pid)):
             Research(tmp_path).marts()
         writer.communicate(b"\n")
 
