@@ -53,7 +53,7 @@ class Sensitivity:
 
     Attributes:
         costs: At 1, 2 and 3 times the costs; the first is the backtest itself.
-        starts: Begun later by steps of a month; the first is the backtest itself.
+        starts: Begun later, a number of sessions each; the first is the backtest itself.
         missing: Why nothing was run again; then both are empty.
         starts_missing: Why there are no other starts, where that is so.
         reproduced: Whether the run with the same numbers gave the same NAV on every session.
@@ -64,6 +64,7 @@ class Sensitivity:
     missing: str = ""
     starts_missing: str = ""
     reproduced: str = ""
+    start_step_sessions: int = 0
 
     @property
     def common_first(self) -> date | None:

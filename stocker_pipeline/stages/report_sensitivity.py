@@ -13,18 +13,18 @@ from stocker_pipeline.analytics.record import days_of, floats_of
 from stocker_pipeline.analytics.sensitivity import Rerun, Sensitivity
 from stocker_pipeline.domain.errors import StockerError
 from stocker_pipeline.engine.book import COMMISSIONS, NAV
+from stocker_pipeline.engine.history import PriceHistory
 from stocker_pipeline.engine.money import to_e4
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.rules import Rules
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.engine.tables import e4_array
-from stocker_pipeline.stages.forecast import forecast_rows
 from stocker_pipeline.stages.market import panel_of
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 COST_MULTIPLES = (1, 2, 3)
 _SAME = "run again on the bars known now, every session has the same NAV"
-START_STEP_SESSIONS, STARTS = 21, 12
+START_STEP_SESSIONS, STARTS = 42, 6
 COMMON_SESSIONS_MIN = 252
 """Of fewer sessions that all starts have, a return a year says nothing."""
 
@@ -52,6 +52,7 @@ def sensitivity_of(
         costs,
         starts,
         starts_missing=starts_missing,
+        start_step_sessions=START_STEP_SESSIONS,
         reproduced=_SAME,
     )
 
@@ -94,10 +95,11 @@ class _Again:
 
     def weights(self, first: int) -> np.ndarray:
         """What the strategy wants in a book that begins at row ``first``."""
-        forecast, _ = forecast_rows(
-            self._rule, self.panel, first=first, last=self.last, book_start=first
+        panel = self.panel
+        history = PriceHistory(
+            panel.symbols, panel.index, panel.market.member, first, self.last, first
         )
-        return forecast.weights
+        return self._rule.weights_range(history)
 
     def run(self, label: str, rules: Rules, weights: np.ndarray, first: int) -> Rerun:
         """The engine, from cash at row ``first`` to the end."""

@@ -70,20 +70,21 @@ def test_dearer_runs_are_what_the_engine_makes_of_dearer_parameters(lake):
 def test_a_short_record_has_no_other_first_days_and_says_what_it_needs(lake):
     found = again(lake)
     assert found.starts == ()
-    assert "need 273 sessions" in found.starts_missing
+    assert "need 294 sessions" in found.starts_missing
 
 
 def test_later_first_days_are_compared_over_what_all_of_them_have(lake, monkeypatch):
-    monkeypatch.setattr(report_sensitivity, "COMMON_SESSIONS_MIN", 60)
+    monkeypatch.setattr(report_sensitivity, "COMMON_SESSIONS_MIN", 20)
     found = again(lake)
     sessions = [run.sessions[0] for run in found.starts]
     days = SessionCalendar.between(FIRST, LAST).sessions(FIRST, LAST)
-    assert sessions == [days[0], days[21], days[42], days[63]]
-    assert found.common_first == days[63].item()
-    assert {metrics.sessions for _, metrics in found.common()} == {len(days) - 63}
+    assert sessions == [days[0], days[42], days[84]]
+    assert found.common_first == days[84].item()
+    assert {metrics.sessions for _, metrics in found.common()} == {len(days) - 84}
     assert found.starts[2].initial_capital == found.starts[0].initial_capital
     page = tear_sheet(*_record(lake), sensitivity=found)
-    assert f"from {days[63]} on" in page
+    assert f"from {days[84]} on" in page
+    assert "42 sessions apart" in page
     assert "Each first day" in page
 
 
