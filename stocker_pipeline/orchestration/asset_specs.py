@@ -58,9 +58,12 @@ def table_schema(dataset: Dataset) -> dg.TableSchema:
 
 
 def lake_metadata(asset: str) -> Mapping[str, Any]:
-    """Name and columns of the table that the asset writes."""
+    """Name and columns of the table that the asset writes.
+
+    Not as Dagster's own ``table_name``: it takes two portfolios in one table for one asset.
+    """
     dataset = _TABLES[asset]
-    return {"dagster/table_name": dataset.name, "dagster/column_schema": table_schema(dataset)}
+    return {"lake_table": dataset.name, "dagster/column_schema": table_schema(dataset)}
 
 
 def market_spec(asset: str, description: str) -> dict[str, Any]:

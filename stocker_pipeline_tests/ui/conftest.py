@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,18 @@ def page(browser_path: str, ui: str, asked_elsewhere: list[str]) -> Iterator[Any
 
 
 @pytest.fixture(scope="module")
-def picture(page: Any) -> Callable[..., None]:
+def picture_of() -> Callable[..., None]:
     """Take a picture where STOCKER_SCREENSHOTS names a folder; docs/images come from there."""
     folder = os.environ.get("STOCKER_SCREENSHOTS")
 
-    def take(name: str, **options: Any) -> None:
+    def take(page: Any, name: str, **options: Any) -> None:
         if folder:
             page.screenshot(path=Path(folder) / f"{name}.png", **options)
 
     return take
+
+
+@pytest.fixture(scope="module")
+def picture(page: Any, picture_of: Callable[..., None]) -> Callable[..., None]:
+    """The same, of the Dagster UI."""
+    return partial(picture_of, page)

@@ -3,6 +3,7 @@
 Both work on one throw-away STOCKER_HOME, as `make ui` and the command line share a real one.
 """
 
+import json
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,6 +78,35 @@ def dagster_dev(home: Path) -> Iterator[str]:
     finally:
         _stop(process)
         listener.join(STOP_TIMEOUT_SECONDS)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """The address of the reports, as `stocker open` serves them."""
+    process = subprocess.Popen(
+        [_beside_this_python("stocker"), "open", "--no-browser", "--port", "0", "--json"],
+        cwd=REPOSITORY,
+        env=environment_of(home),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    try:
+        yield str(json.loads(_document(process.stdout))["url"])
+    finally:
+        _stop(process)
+
+
+def _document(lines: Iterable[str]) -> str:
+    """The first JSON document, whose last line is a closing brace alone."""
+    read = []
+    for line in lines:
+        read.append(line)
+        if line.rstrip() == "}" or (line.startswith("{") and line.rstrip().endswith("}")):
+            break
+    return "".join(read)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

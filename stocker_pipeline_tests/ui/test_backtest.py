@@ -15,7 +15,7 @@ from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import SNAPSHOTS
 from stocker_pipeline.orchestration.runs import instance, portfolio_assets
 from stocker_pipeline.settings import Settings
-from stocker_pipeline_tests.ui.dagster_dev import stocker
+from stocker_pipeline_tests.ui.dagster_dev import served, stocker
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -122,6 +122,43 @@ def test_the_snapshot_shows_the_equity_curve(backtest, page, picture):
     curve.wait_for()
     assert curve.evaluate("image => image.decode().then(() => image.naturalWidth)") == 900
     picture("equity", clip=page.get_by_role("dialog").bounding_box())
+
+
+def test_the_numbers_of_each_session_are_plotted(backtest, page, picture):
+    from playwright.sync_api import expect
+
+    page.goto(f"/assets/{PORTFOLIO}/portfolio_snapshot?view=plots")
+    for number in ("nav", "drawdown", "gross_exposure"):
+        page.get_by_text(number, exact=True).first.wait_for()
+    expect(page.locator("canvas").first).to_be_visible()
+    assert page.locator("canvas").count() >= 3
+    picture("plots")
+
+
+def test_a_table_of_the_lake_says_what_its_columns_mean(backtest, page, picture):
+    page.goto(f"/assets/{PORTFOLIO}/portfolio_snapshot")
+    page.get_by_text("Net asset value at the close, dollars.").first.wait_for()
+    assert page.get_by_text("team:trading").count() or page.get_by_text("trading").count()
+    picture("columns")
+
+
+def test_a_check_is_a_sentence_and_has_an_answer(backtest, page, picture):
+    page.goto("/assets/raw_bars?view=checks")
+    page.get_by_text("every_bar_can_be_traded_on").first.click()
+    page.get_by_text("Evaluation", exact=False).first.wait_for()
+    picture("check")
+
+
+def test_the_report_is_served_to_this_machine_and_opens(backtest, page, home, picture_of):
+    stocker(home, "report", PORTFOLIO)
+    with served(home) as address:
+        pages = page.context.browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
+        pages.goto(address)
+        pages.get_by_text(PORTFOLIO).first.wait_for()
+        pages.get_by_role("link", name=re.compile(str(LAST))).first.click()
+        pages.get_by_role("heading", name=re.compile(str(LAST))).first.wait_for()
+        picture_of(pages, "report", full_page=False)
+        pages.context.close()
 
 
 def test_the_lineage_runs_from_the_bars_to_the_marts(backtest, page, picture):
