@@ -40,7 +40,12 @@ from stocker_pipeline.commands.output import (
 )
 from stocker_pipeline.commands.override import override_app
 from stocker_pipeline.commands.paper import day, replay
-from stocker_pipeline.commands.report import print_metrics, report, write_and_print
+from stocker_pipeline.commands.report import (
+    print_metrics,
+    print_tear_sheet,
+    report,
+    write_tear_sheet,
+)
 from stocker_pipeline.commands.universe import universe_app
 from stocker_pipeline.domain.errors import InputRefused, StockerError
 from stocker_pipeline.redaction import clean_streams, install
@@ -182,9 +187,8 @@ def backtest(
         finish(outcome, {}, as_json=as_json)
     target = output or settings.reports / f"{portfolio}.html"
     given = {name: found for name, found in overrides.items() if name != "restart" and found}
-    write_and_print(
-        settings, portfolio, effective, target, as_json, run_id=outcome.run_id, overrides=given
-    )
+    sheet = write_tear_sheet(settings, portfolio, effective, target, given)
+    print_tear_sheet(sheet, as_json, run_id=outcome.run_id)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """``stocker report``: the pages of a portfolio, written from what it has done so far."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from stocker_pipeline.domain.errors import BookRefused, InputRefused
 if TYPE_CHECKING:
     from stocker_pipeline.analytics.day_values import DayReport
     from stocker_pipeline.settings import Settings
+    from stocker_pipeline.stages.report import Report
     from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -44,7 +46,7 @@ def report(
         _finish(write_day(settings, portfolio, chosen, on, output), as_json)
     else:
         page = output or settings.reports / f"{portfolio}.html"
-        write_and_print(settings, portfolio, chosen, page, as_json)
+        print_tear_sheet(write_tear_sheet(settings, portfolio, chosen, page), as_json)
 
 
 def write_day(
@@ -120,32 +122,54 @@ def write_week(
     return _answer(days, page) | {"sessions": sessions}
 
 
-def write_and_print(
+@dataclass(frozen=True)
+class TearSheet:
+    """A tear sheet that was written, and the page of its last session.
+
+    Attributes:
+        numbers: The metrics as a file.
+    """
+
+    name: str
+    made: "Report"
+    page: Path
+    numbers: Path
+    last_session: Path
+
+
+def write_tear_sheet(
     settings: "Settings",
     name: str,
     portfolio: "Portfolio",
     target: Path,
-    as_json: bool,
-    *,
-    run_id: str | None = None,
     overrides: Mapping[str, Any] | None = None,
-    quiet: bool = False,
-) -> None:
-    """Write the tear sheet of a backtest and the report of its last session; print the metrics."""
-    from stocker_pipeline.analytics.wording import metrics_values
+) -> TearSheet:
+    """Write the tear sheet of a backtest and the report of its last session."""
     from stocker_pipeline.lake.lake import Lake
     from stocker_pipeline.stages.report import report_from_lake, write_report
 
     made = report_from_lake(Lake(settings.lake_root), name, portfolio, overrides)
     page, numbers = write_report(made, target)
     day = write_day(settings, name, portfolio)
+    return TearSheet(name, made, page, numbers, day["report"])
+
+
+def print_tear_sheet(sheet: TearSheet, as_json: bool, *, run_id: str | None = None) -> None:
+    """Print the metrics, and where the pages are."""
+    from stocker_pipeline.analytics.wording import metrics_values
+
     if as_json:
-        answer = {"report": page, "metrics_file": numbers, "run_id": run_id, "daily": day["report"]}
-        print_json(answer | {"metrics": metrics_values(made.metrics)})
-    elif not quiet:
-        print_metrics(made.metrics, f"{name}: {made.facts['sessions']}")
-        out.print(f"tear sheet    {shown_path(page)}", soft_wrap=True)
-        out.print(f"last session  {shown_path(day['report'])}", soft_wrap=True)
+        answer = {
+            "report": sheet.page,
+            "metrics_file": sheet.numbers,
+            "run_id": run_id,
+            "daily": sheet.last_session,
+        }
+        print_json(answer | {"metrics": metrics_values(sheet.made.metrics)})
+        return
+    print_metrics(sheet.made.metrics, f"{sheet.name}: {sheet.made.facts['sessions']}")
+    out.print(f"tear sheet    {shown_path(sheet.page)}", soft_wrap=True)
+    out.print(f"last session  {shown_path(sheet.last_session)}", soft_wrap=True)
 
 
 def print_metrics(metrics: Any, title: str) -> None:

@@ -136,8 +136,8 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     ) -> Any:
         effective, opening, start, end = started(lake, overrides, list(context.partition_keys))
         result = trade(lake, name, effective, opening, start, end)
-        numbers = numbers_by_session(result.tables)
-        add_by_session(context, {dg.AssetKey([name, a]): n for a, n in numbers.items()})
+        snapshot = dg.AssetKey([name, "portfolio_snapshot"])
+        add_by_session(context, snapshot, numbers_by_session(result.tables))
         for asset, metadata in book_metadata(result, lake, name, effective).items():
             context.add_asset_metadata(metadata, [name, asset], end.isoformat())
             yield dg.MaterializeResult(asset_key=[name, asset], metadata=overridden(overrides))

@@ -16,7 +16,12 @@ from stocker_pipeline.lean_imports import spare_pandas_and_scipy
 from stocker_pipeline.orchestration.partitions import contiguous_range
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages.report_files import url_of
-from stocker_pipeline.stages.report_write import PAGES_MAX, Written, write_daily_reports
+from stocker_pipeline.stages.report_write import (
+    PAGES_MAX,
+    Written,
+    write_daily_reports,
+    write_weekly_review,
+)
 from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -24,7 +29,8 @@ ASSET = "daily_report"
 _DESCRIPTION = (
     "The session on one page, bad news first: profit by symbol, limits with headroom, what traded "
     "and why, the next ticket, costs, data. `stocker open` shows it. A run writes the last "
-    f"{PAGES_MAX} sessions of its range; `stocker report` any other."
+    f"{PAGES_MAX} sessions of its range; `stocker report` any other. A week's last session also "
+    "leaves the review of the week."
 )
 
 
@@ -57,11 +63,18 @@ def report_asset(
         start, end = contiguous_range(keys, calendar, where=f"portfolio {name}")
         reports = Settings().reports
         written = write_daily_reports(venue, lake, name, portfolio, reports, start, end)
+        if end in written and week_ends_with(calendar, end):
+            write_weekly_review(venue, lake, name, portfolio, reports, end)
         for session, metadata in report_metadata(written, reports).items():
             context.add_asset_metadata(metadata, partition_key=session.isoformat())
         return dg.MaterializeResult()
 
     return daily_report
+
+
+def week_ends_with(calendar: SessionCalendar, session: date) -> bool:
+    """Whether no later session lies in the same calendar week."""
+    return calendar.next_session(session).isocalendar()[:2] != session.isocalendar()[:2]
 
 
 def report_metadata(

@@ -21,22 +21,19 @@ BySession = Mapping[str, Mapping[str, Any]]
 """Session as ISO text → name → number."""
 
 
-def add_by_session(
-    context: dg.AssetExecutionContext, found: Mapping[dg.AssetKey, BySession]
-) -> None:
-    """Add metadata of many partitions, before anything else is said of them."""
+def add_by_session(context: dg.AssetExecutionContext, asset: dg.AssetKey, found: BySession) -> None:
+    """Add metadata of many partitions of an asset, before anything else is said of them."""
     step = context.get_step_execution_context()
     added: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=key, partition_key=session): dict(numbers)
-        for key, sessions in found.items()
-        for session, numbers in sessions.items()
+        AssetMetadataHandle(asset_key=asset, partition_key=session): dict(numbers)
+        for session, numbers in found.items()
     }
     before = step._metadata_accumulator.per_output_metadata
     step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **added})
 
 
-def numbers_by_session(tables: Mapping[str, pa.Table]) -> Mapping[str, BySession]:
-    """Asset → session → what is plotted.
+def numbers_by_session(tables: Mapping[str, pa.Table]) -> BySession:
+    """What is plotted of each session, all of it on the snapshot.
 
     ``implementation_shortfall_bps`` is what fills cost against the price that they were decided on,
     commissions left out, of the value traded at that price; positive is a loss (Perold, "The
@@ -47,27 +44,26 @@ def numbers_by_session(tables: Mapping[str, pa.Table]) -> Mapping[str, BySession
     """
     snapshots = tables["snapshots"]
     sessions = [session.isoformat() for session in snapshots["session"].to_pylist()]
-    orders = _counts(tables["orders"])
+    orders, fills = _counts(tables["orders"]), _counts(tables["fills"])
+    shortfall = _shortfall_bps(tables["orders"], tables["fills"])
+    columns = [_array(snapshots, name).tolist() for name in _SHOWN]
     return {
-        "portfolio_snapshot": {
-            session: {"nav": nav, "drawdown": drawdown, "gross_exposure": gross}
-            for session, nav, drawdown, gross in zip(
-                sessions, *(_floats(snapshots, name) for name in _SHOWN), strict=True
-            )
-        },
-        "orders": {session: {"orders": orders.get(session, 0)} for session in sessions},
-        "fills": _fills(tables["orders"], tables["fills"], sessions),
+        session: {
+            **dict(zip(_SHOWN, values, strict=True)),
+            "orders": orders.get(session, 0),
+            "fills": fills.get(session, 0),
+            **(
+                {"implementation_shortfall_bps": shortfall[session]} if session in shortfall else {}
+            ),
+        }
+        for session, *values in zip(sessions, *columns, strict=True)
     }
 
 
 _SHOWN = ("nav", "drawdown", "gross_exposure")
 
 
-def _fills(orders: pa.Table, fills: pa.Table, sessions: list[str]) -> BySession:
-    counts = _counts(fills)
-    found: dict[str, dict[str, Any]] = {
-        session: {"fills": counts.get(session, 0)} for session in sessions
-    }
+def _shortfall_bps(orders: pa.Table, fills: pa.Table) -> Mapping[str, float]:
     priced = fills.select(["session", "symbol", "quantity", "price"]).join(
         orders.select(["session", "symbol", "reference_price"]), ["session", "symbol"]
     )
@@ -77,10 +73,9 @@ def _fills(orders: pa.Table, fills: pa.Table, sessions: list[str]) -> BySession:
     unique, at = np.unique(days, return_inverse=True)
     lost = np.bincount(at, quantity * (price - reference), len(unique))
     decided = np.bincount(at, abs(quantity) * reference, len(unique))
-    for day, cost, value in zip(unique.astype(str).tolist(), lost, decided, strict=True):
-        if np.isfinite(cost) and value > 0:
-            found[day]["implementation_shortfall_bps"] = float(cost / value * 1e4)
-    return found
+    known = np.isfinite(lost) & (decided > 0)
+    bps = lost[known] / decided[known] * 1e4
+    return dict(zip(unique[known].astype(str).tolist(), bps.tolist(), strict=True))
 
 
 def _counts(table: pa.Table) -> Mapping[str, int]:
@@ -90,7 +85,3 @@ def _counts(table: pa.Table) -> Mapping[str, int]:
 
 def _array(table: pa.Table, name: str) -> np.ndarray:
     return table[name].cast(pa.float64()).to_numpy()
-
-
-def _floats(table: pa.Table, name: str) -> list[float]:
-    return _array(table, name).tolist()

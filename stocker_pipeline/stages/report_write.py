@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from stocker_pipeline.analytics.day_numbers import bad_news, profits_of
 from stocker_pipeline.analytics.day_page import day_page
+from stocker_pipeline.analytics.week_page import week_page
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.stages.report_day import days_of_book, settled_between
-from stocker_pipeline.stages.report_files import daily_path, write_page
+from stocker_pipeline.stages.report_files import daily_path, weekly_path, write_page
 from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -55,3 +56,21 @@ def write_daily_reports(
         )
         for day in days_of_book(venue, lake, name, portfolio, sessions)
     }
+
+
+def write_weekly_review(
+    venue: Venue, lake: Lake, name: str, portfolio: Portfolio, reports: Path, session: date
+) -> Path:
+    """Write the review of the calendar week that a settled session lies in.
+
+    Raises:
+        BookRefused: The book has not begun.
+    """
+    monday = session - timedelta(days=session.weekday())
+    sessions = settled_between(venue, name, monday, monday + timedelta(days=6))
+    days = days_of_book(venue, lake, name, portfolio, sessions)
+    for day in days:
+        page = daily_path(reports, name, day.session)
+        if not page.exists():
+            write_page(page, day_page(day))
+    return write_page(weekly_path(reports, name, session), week_page(days, links=True))

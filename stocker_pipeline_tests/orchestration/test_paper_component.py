@@ -16,6 +16,7 @@ from stocker_pipeline.lake.schemas import PARITY
 from stocker_pipeline.ledger import Ledger
 from stocker_pipeline.ledger.digests import digest
 from stocker_pipeline.orchestration.paper_component import at_the_close, paper_definitions
+from stocker_pipeline.orchestration.report_asset import week_ends_with
 from stocker_pipeline.orchestration.resources import LakeResource, VenueResource
 from stocker_pipeline.orchestration.runs import run_assets
 from stocker_pipeline.orchestration.schedules import Tick
@@ -222,3 +223,18 @@ def test_the_report_of_a_session_is_a_page_with_its_link_on_the_partition(run):
         rows = book.read(lambda r: r.snapshots("p"))
     assert shown["profit"] == pytest.approx((rows[-1].nav_e4 - rows[-2].nav_e4) / 1e4)
     assert len(list(page.parent.iterdir())) == 10
+    (week,) = (Settings().reports / "weekly" / "p").iterdir()
+    assert week.name == "2020-W11.html", "the range ends on a Friday"
+
+
+@pytest.mark.parametrize(
+    ("session", "ends"),
+    [
+        (date(2020, 4, 8), False),
+        (date(2020, 4, 9), True),  # the day after is Good Friday
+        (date(2020, 4, 13), False),
+        (date(2020, 12, 31), True),  # and New Year's Day a Friday
+    ],
+)
+def test_a_week_ends_with_its_last_session_on_holidays_too(session, ends):
+    assert week_ends_with(SessionCalendar.between(session, session), session) is ends

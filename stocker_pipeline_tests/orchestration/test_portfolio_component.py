@@ -63,11 +63,9 @@ def run(lake: Lake):
         yield over
 
 
-def metadata_of(
-    instance: dg.DagsterInstance, session: date, asset: dg.AssetKey = SNAPSHOT
-) -> dict[str, object]:
+def metadata_of(instance: dg.DagsterInstance, session: date) -> dict[str, object]:
     events = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[session.isoformat()]), limit=1
+        dg.AssetRecordsFilter(asset_key=SNAPSHOT, asset_partitions=[session.isoformat()]), limit=1
     )
     found = events.records[0].asset_materialization
     assert found is not None
@@ -98,7 +96,6 @@ def test_the_last_session_of_a_run_has_the_picture_and_the_versions(run, lake):
 def test_every_session_has_the_numbers_that_are_plotted(run, lake):
     instance, outcome = run(FIRST, MIDDLE)
     assert outcome.success, outcome.error
-    orders, fills = [dg.AssetKey(["p", name]) for name in ("orders", "fills")]
     snapshots = lake.read(SNAPSHOTS, portfolio="p").to_pylist()
     for row in snapshots:
         shown = metadata_of(instance, row["session"])
@@ -107,16 +104,9 @@ def test_every_session_has_the_numbers_that_are_plotted(run, lake):
             row["drawdown"],
             row["gross_exposure"],
         )
-    counted = {
-        row["session"]: (
-            metadata_of(instance, row["session"], orders)["orders"],
-            metadata_of(instance, row["session"], fills)["fills"],
-        )
-        for row in snapshots
-    }
-    for number, dataset in enumerate((ORDERS, FILLS)):
-        rows = lake.read(dataset, portfolio="p")
-        assert sum(counts[number] for counts in counted.values()) == rows.num_rows > 0
+    for name, dataset in (("orders", ORDERS), ("fills", FILLS)):
+        counted = [metadata_of(instance, row["session"])[name] for row in snapshots]
+        assert sum(counted) == lake.read(dataset, portfolio="p").num_rows > 0
 
 
 def test_overrides_are_used_and_told(run, lake):

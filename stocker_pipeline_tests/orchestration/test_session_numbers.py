@@ -43,13 +43,14 @@ def tables(orders: list[tuple], fills: list[tuple]) -> dict[str, pa.Table]:
 
 def test_each_session_has_its_book_and_its_counts():
     shown = numbers_by_session(tables([(MONDAY, "A", 10.0), (MONDAY, "B", 1.0)], []))
-    assert shown["portfolio_snapshot"]["2010-01-05"] == {
+    assert shown["2010-01-05"] == {
         "nav": 100.5,
         "drawdown": 0.1,
         "gross_exposure": 0.6,
+        "orders": 0,
+        "fills": 0,
     }
-    assert [numbers["orders"] for numbers in shown["orders"].values()] == [2, 0, 0]
-    assert shown["fills"]["2010-01-04"] == {"fills": 0}
+    assert [numbers["orders"] for numbers in shown.values()] == [2, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,6 @@ def test_each_session_has_its_book_and_its_counts():
 )
 def test_a_purchase_above_the_price_it_was_decided_on_is_a_loss(fills, expected_bps):
     orders = [(TUESDAY, "A", 10.0), (TUESDAY, "B", 5.0), (MONDAY, "A", 99.0)]
-    shown = numbers_by_session(tables(orders, fills))["fills"]
+    shown = numbers_by_session(tables(orders, fills))
     assert shown["2010-01-05"]["implementation_shortfall_bps"] == pytest.approx(expected_bps)
     assert "implementation_shortfall_bps" not in shown["2010-01-06"]
