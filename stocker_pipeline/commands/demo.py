@@ -46,7 +46,8 @@ def demo() -> None:
         with ThreadPoolExecutor(1) as beside:
             # dbt is another process, and the pages need no mart.
             pages = beside.submit(write_pages, settings)
-            run(runs.warehouse_assets(definitions), "marts by dbt, and the pages")
+            marts = runs.warehouse_assets(definitions)
+            run(marts, "marts by dbt, and the pages", sessions=None)
             sheet, comparison = pages.result()
     print_tear_sheet(sheet, False)
     out.print(f"comparison    {shown_path(comparison)}", soft_wrap=True)
