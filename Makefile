@@ -34,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.base
 
 setup: $(VENV)/.base ## Make .venv with the pinned dependencies.
 
-demo: $(VENV)/.base ## Ingest the sample market, backtest ten years and more, write the tear sheet.
+demo: $(VENV)/.base ## Ingest the sample market, backtest ten years and more, write the pages.
 	@$(BIN)/stocker demo
 
 test: $(VENV)/.dev ## Run the whole test suite.
