@@ -125,13 +125,12 @@ def test_the_snapshot_shows_the_equity_curve(backtest, page, picture):
 
 
 def test_the_numbers_of_each_session_are_plotted(backtest, page, picture):
-    from playwright.sync_api import expect
-
-    page.goto(f"/assets/{PORTFOLIO}/portfolio_snapshot?view=plots")
-    for number in ("nav", "drawdown", "gross_exposure"):
-        page.get_by_text(number, exact=True).first.wait_for()
-    expect(page.locator("canvas").first).to_be_visible()
-    assert page.locator("canvas").count() >= 3
+    page.goto(f"/assets/{PORTFOLIO}/portfolio_snapshot")
+    page.get_by_role("button", name="Plots", exact=True).first.click()
+    for number in ("nav", "drawdown", "gross_exposure", "orders"):
+        page.get_by_text(number, exact=True).last.wait_for()
+    page.locator("canvas").nth(3).wait_for()
+    page.locator("canvas").first.scroll_into_view_if_needed()
     picture("plots")
 
 
@@ -144,8 +143,8 @@ def test_a_table_of_the_lake_says_what_its_columns_mean(backtest, page, picture)
 
 def test_a_check_is_a_sentence_and_has_an_answer(backtest, page, picture):
     page.goto("/assets/raw_bars?view=checks")
-    page.get_by_text("every_bar_can_be_traded_on").first.click()
-    page.get_by_text("Evaluation", exact=False).first.wait_for()
+    page.get_by_text("Is every bar of this session traded on").last.wait_for()
+    page.get_by_text("Evaluation result").last.wait_for()
     picture("check")
 
 
@@ -156,7 +155,8 @@ def test_the_report_is_served_to_this_machine_and_opens(backtest, page, home, pi
         pages.goto(address)
         pages.get_by_text(PORTFOLIO).first.wait_for()
         pages.get_by_role("link", name=re.compile(str(LAST))).first.click()
-        pages.get_by_role("heading", name=re.compile(str(LAST))).first.wait_for()
+        pages.get_by_role("heading", name="What traded, and why").wait_for()
+        assert pages.get_by_text(str(LAST)).count()
         picture_of(pages, "report", full_page=False)
         pages.context.close()
 
