@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from benchmarks import bars
+from benchmarks.readme import write_table
 
 PEAK_MB_MAX = 600.0
 OWN_SHARE_MAX = 0.30
@@ -35,9 +36,6 @@ FULL_SESSIONS = 2520  # shares and ratios are promised for these
 DATABASES = ("sqlite", "postgres")
 STORAGES = ("batched", "stock")
 ASSETS = 5
-README = Path(__file__).parent / "README.md"
-TABLE_BEGINS = "<!-- written by benchmarks.backfill, begin -->"
-TABLE_ENDS = "<!-- written by benchmarks.backfill, end -->"
 HEADINGS = (
     "database",
     "event storage",
@@ -69,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = _report(options, results)
     print(report)
     if options.readme:
-        _write_into_readme(report)
+        write_table("backfill", report)
     broken = [sentence for result in results for sentence in _broken(result, results)]
     print("\n".join(broken), file=sys.stderr)
     return 1 if broken else 0
@@ -285,14 +283,6 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _write_into_readme(report: str) -> None:
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(TABLE_BEGINS)
-    after = rest.split(TABLE_ENDS)[1]
-    block = f"{TABLE_BEGINS}\n\n{report}\n\n{TABLE_ENDS}"
-    README.write_text(before + block + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

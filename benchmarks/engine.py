@@ -19,15 +19,13 @@ import numpy as np
 
 from benchmarks import bars
 from benchmarks.contestants import DETAIL, PEERS, STOCKER, Contestant, start
+from benchmarks.readme import write_table
 
 # A peer runs on a larger market only where one run would take no longer than this, judged by its
 # time on the smaller one and the number of symbols.
 PATIENCE_SECONDS = 60.0
 NAV_DIFFERENCE_USD_MAX = 0.01
 FAST_SECONDS = 5.0
-README = Path(__file__).parent / "README.md"
-TABLE_BEGINS = "<!-- written by benchmarks.engine, begin -->"
-TABLE_ENDS = "<!-- written by benchmarks.engine, end -->"
 HEADINGS = (
     "symbols",
     "capital, $",
@@ -68,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = _report(options, rows)
     print(report)
     if options.readme:
-        _write_into_readme(report)
+        write_table("engine", report)
     if not agree:
         print("The NAV of a contestant differs by more than a cent.", file=sys.stderr)
     return 0 if agree else 1
@@ -210,14 +208,6 @@ def _report(options: argparse.Namespace, rows: list[str]) -> str:
         "|--:|--:|:--|--:|--:|--:|--:|--:|--:|--:|:--|",
     ]
     return "\n".join([*head, *rows])
-
-
-def _write_into_readme(report: str) -> None:
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(TABLE_BEGINS)
-    after = rest.split(TABLE_ENDS)[1]
-    block = f"{TABLE_BEGINS}\n\n{report}\n\n{TABLE_ENDS}"
-    README.write_text(before + block + after, encoding="utf-8")
 
 
 def _load() -> float:

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from benchmarks import bars
 from benchmarks.backfill import _processor, _write_files
+from benchmarks.readme import write_table
 from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.gateways.market_data.file_market import FileMarket
 from stocker_pipeline.lake.lake import Lake
@@ -42,9 +43,6 @@ from stocker_pipeline.strategies.portfolio import Portfolio, portfolio_from
 BUDGET_MS = 100.0
 NAME = "trend_benchmark"
 DATABASES = ("sqlite", "postgres")
-README = Path(__file__).parent / "README.md"
-TABLE_BEGINS = "<!-- written by benchmarks.session, begin -->"
-TABLE_ENDS = "<!-- written by benchmarks.session, end -->"
 HEADINGS = (
     "ledger",
     "bars from",
@@ -81,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report, slow = _report(options, results)
     print(report)
     if options.readme:
-        _write_into_readme(report)
+        write_table("session", report)
     print("\n".join(slow), file=sys.stderr)
     return 1 if slow else 0
 
@@ -209,14 +207,6 @@ def _report(options: argparse.Namespace, results: dict[str, list[Timed]]) -> tup
         "|:--|:--|" + "--:|" * (len(HEADINGS) - 2),
     ]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)]), slow
-
-
-def _write_into_readme(report: str) -> None:
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(TABLE_BEGINS)
-    after = rest.split(TABLE_ENDS)[1]
-    block = f"{TABLE_BEGINS}\n\n{report}\n\n{TABLE_ENDS}"
-    README.write_text(before + block + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -231,10 +231,11 @@ def _history(
 
 
 def _line(row: Row) -> str:
-    return canonical_json({name: _plain(value) for name, value in row.items()})
+    return canonical_json({name: plain(value) for name, value in row.items()})
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value of a row as JSON has it: instants in UTC, floats with every digit."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import VERDICTS
 from stocker_pipeline.ledger import Ledger, Reader, Writer
 from stocker_pipeline.ledger.audits import AuditFault, Head, head_of, verify
+from stocker_pipeline.ledger.fact_hashes import plain
 from stocker_pipeline.ledger.types import canonical_json
 from stocker_pipeline.risk.alerts import Alert, Severity
 
@@ -109,7 +110,7 @@ def put_verdict(ledger: Ledger, verdict: Mapping[str, Any]) -> bool:
     content = {
         "verdict": verdict["verdict"],
         "reason": verdict["reason"],
-        "decided_at": _plain(verdict["decided_at"]),
+        "decided_at": plain(verdict["decided_at"]),
         "bar_hash": verdict["bar_hash"],
         "hash": verdict_hash(verdict),
     }
@@ -126,7 +127,7 @@ def put_verdict(ledger: Ledger, verdict: Mapping[str, Any]) -> bool:
 
 def verdict_hash(verdict: Mapping[str, Any]) -> str:
     """Of everything that a verdict says."""
-    content = {name: _plain(verdict[name]) for name in VERDICTS.schema.names}
+    content = {name: plain(verdict[name]) for name in VERDICTS.schema.names}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:_HEX_DIGITS]
 
 
@@ -175,7 +176,7 @@ def _verdict_faults(reader: Reader, lake: Lake) -> list[AuditFault]:
             "verdict_unlogged",
             None,
             f"verdict on {_subject(row)}",
-            f"{row['verdict']} of {_plain(row['decided_at'])} by {row['author']} is in the lake, "
+            f"{row['verdict']} of {plain(row['decided_at'])} by {row['author']} is in the lake, "
             "and no entry speaks of it; give the same verdict again if it is right",
         )
         for digest, row in there.items()
@@ -186,11 +187,3 @@ def _verdict_faults(reader: Reader, lake: Lake) -> list[AuditFault]:
 
 def _subject(verdict: Mapping[str, Any]) -> str:
     return f"{verdict['symbol']}/{verdict['session']}"
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    return repr(value) if isinstance(value, float) else value
