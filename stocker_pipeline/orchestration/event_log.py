@@ -45,9 +45,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import sqlalchemy
-from dagster import DagsterEventType, DagsterInstance, Selector, StringSource
+from dagster import (
+    AssetCheckKey,
+    DagsterEventType,
+    DagsterInstance,
+    PartitionsDefinition,
+    Selector,
+    StringSource,
+)
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.asset_check_state import AssetCheckState
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
@@ -60,6 +68,7 @@ from sqlalchemy.engine import Connection
 
 from stocker_pipeline import redaction
 from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.orchestration.check_states import states_of
 from stocker_pipeline.orchestration.event_log_checks import store_check_evaluations
 from stocker_pipeline.orchestration.event_text import Pattern
 
@@ -104,6 +113,18 @@ class BatchedEvents(SqlEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, without the secrets in its texts."""
         super().store_event(without_secrets(event))
+
+    def get_asset_check_state(
+        self, keys: Sequence[tuple[AssetCheckKey, PartitionsDefinition | None]]
+    ) -> Mapping[AssetCheckKey, AssetCheckState]:
+        """What each check says of each partition; of a partitioned one from all at once."""
+        partitioned = [(key, found) for key, found in keys if found is not None]
+        whole = [(key, found) for key, found in keys if found is None]
+        infos = self.get_asset_check_partition_info([key for key, _ in partitioned])
+        return {
+            **(super().get_asset_check_state(whole) if whole else {}),
+            **(states_of(self._instance, partitioned, infos) if partitioned else {}),
+        }
 
     def _clean_rows(
         self, events: Sequence[EventLogEntry]
