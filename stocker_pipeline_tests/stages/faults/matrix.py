@@ -231,3 +231,21 @@ def untried() -> Iterator[str]:
     for (fault, step), letter in REQUIRED.items():
         if (fault, step) not in _TRIED and (fault, step) not in NOT_YET:
             yield f"{fault}@{step} ({letter})"
+
+
+def table() -> str:
+    """The matrix as docs/reliability.md shows it."""
+    names = [f"{name.replace('_', ' ')}" for name in STEPS.values()]
+    rows = ["| | " + " | ".join(names) + " |", "|---|" + ":-:|" * len(STEPS)]
+    for fault, words in FAULTS.items():
+        shown = [_shown(fault, step) for step in STEPS]
+        rows.append(f"| {fault} {words.replace('_', ' ')} | " + " | ".join(shown) + " |")
+    return "\n".join(rows)
+
+
+def _shown(fault: str, step: str) -> str:
+    if (fault, step) not in REQUIRED:
+        return ""
+    if (fault, step) in NOT_YET:
+        return "–"
+    return required(fault, step) + ("*" if (fault, step) in DIFFERS else "")

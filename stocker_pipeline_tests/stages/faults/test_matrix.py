@@ -12,6 +12,7 @@ from stocker_pipeline_tests.stages.faults.matrix import (
     OTHER_STEPS,
     REQUIRED,
     STEPS,
+    table,
     tried,
     untried,
 )
@@ -31,6 +32,11 @@ def test_every_cell_is_tried_or_said_to_be_impossible(capsys: pytest.CaptureFixt
             f"\nfault matrix: {len(tried())} of {len(REQUIRED)} cells tried, "
             f"{len(NOT_YET)} cannot be yet, {len(DIFFERS)} end otherwise than the charter has it"
         )
+
+
+def test_the_page_on_reliability_shows_this_matrix():
+    page = Path(__file__).parents[3] / "docs" / "reliability.md"
+    assert table() in page.read_text(encoding="utf-8")
 
 
 def test_every_step_of_the_charter_is_here_or_elsewhere():
