@@ -6,11 +6,11 @@ the close stage; all four of a past session are its whole day. Stays out: what t
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
-from stocker_pipeline.domain.session import SystemClock
+from stocker_pipeline.domain.session import SessionCalendar, SystemClock
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lean_imports import spare_pandas_and_scipy
 from stocker_pipeline.orchestration.asset_specs import portfolio_spec
@@ -68,18 +68,37 @@ class StageWaits(Exception):
         )
 
 
-def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
-    """Assets, jobs and schedules of one paper portfolio over the sessions of the exchange."""
-    first, today = Settings().first_session, SystemClock().now().date()
-    calendar, partitions = session_calendar(first, today), session_partitions(first, today)
+class _Days(NamedTuple):
+    """The sessions that the assets of a portfolio are partitioned by."""
 
-    def started(context: dg.AssetExecutionContext) -> tuple[date, date]:
+    calendar: SessionCalendar
+    partitions: dg.PartitionsDefinition[Any]
+
+    def started(self, context: dg.AssetExecutionContext, name: str) -> tuple[date, date]:
         """The first and the last session of the run."""
         spare_pandas_and_scipy()  # only now: strategies and other assets are loaded
         keys = list(context.partition_keys)
-        start, end = contiguous_range(keys, calendar, where=f"portfolio {name}")
+        start, end = contiguous_range(keys, self.calendar, where=f"portfolio {name}")
         return start, end
 
+
+def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
+    """Assets, jobs and schedules of one paper portfolio over the sessions of the exchange."""
+    first, today = Settings().first_session, SystemClock().now().date()
+    days = _Days(session_calendar(first, today), session_partitions(first, today))
+    return dg.Definitions(
+        assets=[
+            _signals(name, portfolio, days),
+            _book(name, portfolio, days),
+            _parity(name, portfolio, days),
+            report_asset(name, portfolio, days.calendar, days.partitions),
+        ],
+        sensors=[fills_sensor(name), *monitor_sensors(name, portfolio)],
+        **_day_of(name),
+    )
+
+
+def _signals(name: str, portfolio: Portfolio, days: _Days) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{name}__signals",
         specs=[
@@ -91,7 +110,7 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
                 _thinks(portfolio),
             )
         ],
-        partitions_def=partitions,
+        partitions_def=days.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def signals(
@@ -99,17 +118,27 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         lake: dg.ResourceParam[Lake],
         venue: dg.ResourceParam[Venue],
     ) -> dg.MaterializeResult[Any]:
-        start, end = started(context)
+        start, end = days.started(context, name)
         with venue.ledger() as ledger:
             book = ledger.read(lambda r: r.portfolio(name))
         opening = Opening(book.book_start if book else start, None, start)
         # Before the open there is no bar of the session itself.
         result = forecast(
-            lake, name, portfolio, opening, start, end, bars_through=calendar.previous_session(end)
+            lake,
+            name,
+            portfolio,
+            opening,
+            start,
+            end,
+            bars_through=days.calendar.previous_session(end),
         )
         context.add_asset_metadata(signals_metadata(result), partition_key=end.isoformat())
         return dg.MaterializeResult()
 
+    return signals
+
+
+def _book(name: str, portfolio: Portfolio, days: _Days) -> dg.AssetsDefinition:
     before = dict(zip(PAPER_ASSETS, ["signals", *PAPER_ASSETS], strict=False))
 
     @dg.multi_asset(
@@ -119,7 +148,7 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
             for asset, text in PAPER_ASSETS.items()
         ],
         can_subset=True,
-        partitions_def=partitions,
+        partitions_def=days.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description=portfolio.description or f"The paper book of {name}.",
         pool=f"book_{name}",
@@ -130,8 +159,8 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         venue: dg.ResourceParam[Venue],
     ) -> Any:
         chosen = [a for a in PAPER_ASSETS if dg.AssetKey([name, a]) in context.selected_asset_keys]
-        start, end = started(context)
-        sessions = calendar.sessions(start, end).tolist()
+        start, end = days.started(context, name)
+        sessions = days.calendar.sessions(start, end).tolist()
         reports = list(_run(venue, name, portfolio, lake, sessions, chosen))
         settled = [report.session for report in reports]
         metadata = session_metadata(venue, name, portfolio, settled)
@@ -143,10 +172,14 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
                 context.add_asset_metadata(found, [name, asset], end.isoformat())
             yield dg.MaterializeResult(asset_key=[name, asset])
 
+    return book
+
+
+def _parity(name: str, portfolio: Portfolio, days: _Days) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{name}__parity",
         specs=[portfolio_spec(name, "parity", portfolio, [[name, "portfolio_snapshot"]], _PARITY)],
-        partitions_def=partitions,
+        partitions_def=days.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def parity(
@@ -154,17 +187,13 @@ def paper_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
         lake: dg.ResourceParam[Lake],
         venue: dg.ResourceParam[Venue],
     ) -> dg.MaterializeResult[Any]:
-        _, end = started(context)
+        _, end = days.started(context, name)
         with venue.ledger() as ledger:
             found = compare(ledger, lake, name, portfolio)
         context.add_asset_metadata(parity_metadata(found), partition_key=end.isoformat())
         return dg.MaterializeResult()
 
-    return dg.Definitions(
-        assets=[signals, book, parity, report_asset(name, portfolio, calendar, partitions)],
-        sensors=[fills_sensor(name), *monitor_sensors(name, portfolio)],
-        **_day_of(name),
-    )
+    return parity
 
 
 def _run(
