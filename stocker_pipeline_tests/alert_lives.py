@@ -367,14 +367,8 @@ LIVES: Mapping[Life, frozenset[str]] = {
     answers: frozenset({"order_refused", "order_unknown"}),
     differences: frozenset(
         {
-            "break_broker_only",
-            "break_cash",
-            "break_ledger_only",
-            "break_orphan_order",
-            "break_quantity",
-            "foreign_activity",
-            "ghost_fill",
-            "reconciliation",
+            *("break_broker_only", "break_cash", "break_ledger_only", "break_orphan_order"),
+            *("break_quantity", "foreign_activity", "ghost_fill", "reconciliation"),
         }
     ),
     forgotten_order: frozenset({"break_stale_order"}),

@@ -150,6 +150,28 @@ CHECKS = (
     dg.AssetCheckKey(dg.AssetKey("raw_bars"), "has_rows"),
     dg.AssetCheckKey(dg.AssetKey("portfolio_snapshot"), "identity"),
 )
+PARTITIONS_OF_CHECKS = dict(zip(CHECKS, (SESSIONS, None), strict=True))
+
+
+def check_states(instance: dg.DagsterInstance) -> dict[str, object]:
+    """What each check says of each partition, as plain values."""
+    found = instance.event_log_storage.get_asset_check_state(list(PARTITIONS_OF_CHECKS.items()))
+    return {
+        key.to_user_string(): (
+            state.latest_storage_id,
+            {
+                status.value: sorted(subset.subset_value.get_partition_keys())
+                if subset.is_partitioned
+                else subset.bool_value
+                for status, subset in state.subsets.items()
+                if not subset.is_empty
+            },
+            sorted(state.in_progress_runs),
+        )
+        for key, state in found.items()
+    }
+
+
 RUN_IDS = tuple(f"00000000-0000-4000-8000-00000000000{number}" for number in range(8))
 
 

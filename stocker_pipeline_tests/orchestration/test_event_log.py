@@ -38,16 +38,15 @@ from stocker_pipeline_tests.orchestration.conftest import (
     BATCH_VARIABLE,
     CHECKS,
     RUN_IDS,
-    SESSIONS,
     OpenInstance,
     World,
+    check_states,
 )
 from stocker_pipeline_tests.orchestration.events import check_planned, materialised
 
 # Dagster deprecates a query that its own UI still asks.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fetch_planned_materializations")
 
-PARTITIONED_CHECKS = {check for check in CHECKS if check.asset_key == dg.AssetKey("raw_bars")}
 KEYS = {name: dg.AssetKey(name) for name in ASSETS}
 ASSET_EVENTS = (
     Event.ASSET_MATERIALIZATION,
@@ -177,22 +176,7 @@ QUERIES: Mapping[str, Query] = {
     "check partitions": lambda i: sorted(
         map(repr, i.event_log_storage.get_asset_check_partition_info(list(CHECKS)))
     ),
-    "check states": lambda i: {
-        key.to_user_string(): (
-            state.latest_storage_id,
-            {
-                status.value: sorted(subset.subset_value.get_partition_keys())
-                if subset.is_partitioned
-                else subset.bool_value
-                for status, subset in state.subsets.items()
-                if not subset.is_empty
-            },
-            sorted(state.in_progress_runs),
-        )
-        for key, state in i.event_log_storage.get_asset_check_state(
-            [(check, SESSIONS if check in PARTITIONED_CHECKS else None) for check in CHECKS]
-        ).items()
-    },
+    "check states": check_states,
     "check summaries": lambda i: i.event_log_storage.get_asset_check_summary_records(CHECKS),
     "dynamic partitions": lambda i: i.get_dynamic_partitions("universe"),
     "highest id": lambda i: i.event_log_storage.get_maximum_record_id(),

@@ -6,6 +6,8 @@ import pytest
 
 from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.lake.lake import Lake
+from stocker_pipeline_tests.stages.alert_town import servers, town  # noqa: F401
+from stocker_pipeline_tests.stages.control_day import day  # noqa: F401
 from stocker_pipeline_tests.stages.scripted_market import NOON, ScriptedMarket, quiet_market
 
 

@@ -1,37 +1,33 @@
 """The outbox against servers of this machine, on SQLite and on PostgreSQL."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stocker_pipeline.domain.errors import BookRefused, InputRefused
-from stocker_pipeline.domain.orders import SessionOutcome
+from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.gateways.alerts.channel import Answer, Channel
-from stocker_pipeline.gateways.alerts.choice import Deadman
 from stocker_pipeline.gateways.alerts.email import EmailChannel
 from stocker_pipeline.gateways.alerts.pagerduty import PagerDutyChannel
 from stocker_pipeline.gateways.alerts.slack import SlackChannel
 from stocker_pipeline.ledger import Ledger
-from stocker_pipeline.ledger.records import OutcomeRecord
 from stocker_pipeline.risk.alert_messages import Message
 from stocker_pipeline.risk.alerts import Alert, Severity
 from stocker_pipeline.settings import Settings
 from stocker_pipeline.stages import alerts
 from stocker_pipeline.stages.alert_targets import alerting_words
-from stocker_pipeline.stages.alerts import acknowledge, deliver, put_canary, tell_deadman
+from stocker_pipeline.stages.alerts import acknowledge, deliver
 from stocker_pipeline_tests.gateways.alerts.servers import (
     ROUTING_KEY,
     Post,
     Web,
     mail_server,
-    web_server,
 )
 from stocker_pipeline_tests.killing import in_a_process
-from stocker_pipeline_tests.ledger.builders import BOOK, MONDAY, TUESDAY, open_book, portfolio
+from stocker_pipeline_tests.ledger.builders import open_book
 from stocker_pipeline_tests.ledger.conftest import (  # noqa: F401
     clock,
     dialect,
@@ -40,65 +36,14 @@ from stocker_pipeline_tests.ledger.conftest import (  # noqa: F401
     postgres_template,
     sqlite_template,
 )
-
-MINUTE = timedelta(minutes=1)
-BREAK = Alert(Severity.CRITICAL, "break_position", "TSLA: 5, not 7", BOOK, MONDAY, "TSLA")
-REFUSED = Alert(Severity.WARNING, "order_refused", "TSLA: no", BOOK, MONDAY, "TSLA")
-FAILED = Alert(Severity.ERROR, "check_failed", "bars: none", None, None, "bars")
-NOTE = Alert(Severity.INFO, "note", "a line", BOOK, MONDAY, "a")
-
-
-@dataclass
-class Fake:
-    """A channel that a test can kill."""
-
-    name: str
-    alive: bool = True
-    got: list[Message] = field(default_factory=list)
-
-    def send(self, message: Message) -> Answer:
-        if not self.alive:
-            return Answer(False, "connection refused")
-        self.got.append(message)
-        return Answer(True, "taken")
-
-
-@dataclass
-class Town:
-    """The ledger, three channels and a clock."""
-
-    ledger: Ledger
-    clock: FixedClock
-    slack: Fake = field(default_factory=lambda: Fake("slack"))
-    email: Fake = field(default_factory=lambda: Fake("email"))
-    pagerduty: Fake = field(default_factory=lambda: Fake("pagerduty"))
-
-    @property
-    def channels(self) -> list[Fake]:
-        return [self.slack, self.email, self.pagerduty]
-
-    def put(self, *given: Alert) -> list[int]:
-        return self.ledger.write(None, lambda w: [w.put_alert(alert) for alert in given])
-
-    def deliver(self) -> alerts.Report:
-        return deliver(self.ledger, self.channels, self.clock)
-
-    def after(self, by: timedelta) -> alerts.Report:
-        self.clock.advance(by)
-        return self.deliver()
-
-    def got(self) -> list[int]:
-        return [len(channel.got) for channel in self.channels]
-
-    def ends(self) -> dict[int, str]:
-        return {end.alert_id: end.how for end in self.ledger.read(lambda r: r.alert_ends())}
-
-
-@pytest.fixture
-def town(ledger: Ledger, clock: FixedClock) -> Town:  # noqa: F811
-    open_book(ledger)
-    # 08:00 in New York: the session's day has begun for whoever reads alerts.
-    return Town(ledger, clock)
+from stocker_pipeline_tests.stages.alert_town import (
+    BREAK,
+    FAILED,
+    MINUTE,
+    NOTE,
+    REFUSED,
+    Town,
+)
 
 
 @pytest.mark.parametrize(
@@ -386,12 +331,6 @@ def test_a_kill_between_sending_and_writing_sends_again_and_loses_nothing(
         assert len({mail["Message-ID"] for mail, _ in post.received}) == 1
 
 
-@pytest.fixture
-def servers() -> Iterator[tuple[Web, Post]]:
-    with web_server() as web, mail_server() as post:
-        yield web, post
-
-
 def test_every_severity_reaches_real_servers_at_once(
     town: Town, servers: tuple[Web, Post], record_property: Callable[[str, object], None]
 ) -> None:
@@ -411,66 +350,3 @@ def test_every_severity_reaches_real_servers_at_once(
     assert len(web.bodies("/slack")) == 4
     assert len(post.received) == 2
     assert len(web.bodies("/pagerduty")) == 1
-
-
-def test_the_canary_goes_through_every_channel_at_any_hour(town: Town) -> None:
-    town.clock.advance(timedelta(hours=15))
-    put_canary(town.ledger, town.clock)
-    town.deliver()
-    assert town.got() == [1, 1, 1]
-    put_canary(town.ledger, town.clock, channel="email")
-    town.deliver()
-    assert town.got() == [1, 2, 1]
-    with pytest.raises(InputRefused, match="pigeon"):
-        put_canary(town.ledger, town.clock, channel="pigeon")
-
-
-def test_a_canary_was_heard_when_a_channel_took_it(town: Town) -> None:
-    def heard() -> datetime | None:
-        return town.ledger.read(lambda r: r.last_heard("canary"))
-
-    put_canary(town.ledger, town.clock, channel="slack")
-    for channel in town.channels:
-        channel.alive = False
-    town.deliver()
-    assert heard() is None
-    for channel in town.channels:
-        channel.alive = True
-    town.after(2 * MINUTE)
-    assert heard() == town.clock.now()
-
-
-def test_the_outside_watch_hears_once_of_each_session_that_every_book_ended(
-    town: Town, servers: tuple[Web, Post]
-) -> None:
-    web, _ = servers
-    watch = Deadman(f"{web.url}/ping")
-    assert "no session with an outcome" in tell_deadman(town.ledger, watch)
-    _end(town, BOOK, "monday")
-    web.status = {"/ping": 500}
-    assert "500" in tell_deadman(town.ledger, watch)
-    tell_deadman(town.ledger, watch)
-    web.status = {}
-    tell_deadman(town.ledger, watch)
-    assert "told already" in tell_deadman(town.ledger, watch)
-    assert len(web.bodies("/ping")) == 1
-    failing = [a for a in town.ledger.read(lambda r: r.alerts()) if a.code == alerts.DEADMAN_FAILED]
-    assert [alert.recovers for alert in failing] == [False, True]
-
-
-def test_silence_of_one_book_is_silence(town: Town, servers: tuple[Web, Post]) -> None:
-    web, _ = servers
-    town.ledger.write(None, lambda w: w.open_portfolio(portfolio("other_paper")))
-    _end(town, BOOK, "monday")
-    assert tell_deadman(town.ledger, Deadman(f"{web.url}/ping")).startswith("other_paper has no")
-    assert tell_deadman(town.ledger, Deadman(f"{web.url}/ping"), [BOOK]).startswith(str(MONDAY))
-
-
-def test_without_an_address_nothing_is_asked(town: Town) -> None:
-    assert tell_deadman(town.ledger, None) == "no dead man's address is configured"
-
-
-def _end(town: Town, book: str, day: str) -> None:
-    session = {"monday": MONDAY, "tuesday": TUESDAY}[day]
-    outcome = OutcomeRecord(book, session, SessionOutcome.SKIPPED, "no_data", "no bars")
-    town.ledger.write(None, lambda w: w.put_outcome(outcome))

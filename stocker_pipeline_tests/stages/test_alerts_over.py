@@ -9,11 +9,11 @@ from stocker_pipeline.stages.adopt import Resolution, reconcile_now
 from stocker_pipeline.stages.control import Target, kill, reduce
 from stocker_pipeline.stages.drill import drill
 from stocker_pipeline.stages.flatten import flatten
+from stocker_pipeline_tests.stages.control_day import ALL, armed
 from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, control, fails
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import sqlite_home, sqlite_template  # noqa: F401
 from stocker_pipeline_tests.stages.paper_scripts import MARKET, order_id
-from stocker_pipeline_tests.stages.test_control import ALL, armed
 
 
 @pytest.fixture

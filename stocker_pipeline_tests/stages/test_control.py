@@ -1,9 +1,6 @@
 """Kill, reduce, arm: in force at once in every scope, lifted by a person alone."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +9,24 @@ from stocker_pipeline.domain.errors import BookRefused, InputRefused
 from stocker_pipeline.domain.orders import OrderState, SessionOutcome
 from stocker_pipeline.gateways.brokers.misbehaviour import Fault, FaultKind
 from stocker_pipeline.ledger import Ledger, LedgerRefused, Writer, backups
-from stocker_pipeline.ledger.account_records import ScopeControl
 from stocker_pipeline.ledger.control_records import ControlState
 from stocker_pipeline.ledger.records import PortfolioRecord
-from stocker_pipeline.stages.cancel import Swept, cancel_open_orders
-from stocker_pipeline.stages.control import Consent, Target, arm, kill, reduce
+from stocker_pipeline.stages.control import Target, kill, reduce
 from stocker_pipeline.stages.day import open_session
-from stocker_pipeline.stages.kill_file import KILL_FILE, note_kill_file, write_kill_file
-from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.stages.walk import move_to
+from stocker_pipeline_tests.stages.control_day import (  # noqa: F401
+    ACCOUNT,
+    ALL,
+    SLOW,
+    TARGETS,
+    WHOLE,
+    armed,
+    dialect,
+    killed,
+    scopes,
+    set_by,
+    swept,
+)
 from stocker_pipeline_tests.stages.faults.faulty_day import (
     FIRST,
     SECOND,
@@ -36,59 +42,6 @@ from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     postgres_template,
     sqlite_template,
 )
-from stocker_pipeline_tests.stages.paper_scripts import MARKET
-
-WHOLE = Target(BOOK)
-ACCOUNT = Target(account=f"SIM-{BOOK}")
-ALL = Target()
-SLOW = pytest.mark.slow
-TARGETS = pytest.mark.parametrize(
-    "target",
-    [WHOLE, pytest.param(ACCOUNT, marks=SLOW), pytest.param(ALL, marks=SLOW)],
-    ids=str,
-)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=SLOW)])
-def dialect(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def day(new_home: Homes) -> Day:  # noqa: F811
-    return Day.begin(new_home(MARKET))
-
-
-def killed(day: Day, target: Target = WHOLE, reason: str = "stop") -> None:
-    with day.home.ledger(day.clock) as ledger:
-        kill(ledger, target, author="anna", reason=reason)
-
-
-def armed(day: Day, target: Target = WHOLE, **consent: object) -> list[ControlState]:
-    words = {WHOLE: f"SIM-{BOOK}", ACCOUNT: f"SIM-{BOOK}", ALL: "ALL"}
-    values: dict[str, object] = {
-        "author": "anna",
-        "reason": "looked at it",
-        "confirmed": words[target],
-    }
-    venue = Venue("dev", day.home.ledger_url, day.home.folder / "accounts")
-    with day.home.ledger(day.clock) as ledger:
-        found = arm(venue, ledger, target, Consent(**{**values, **consent}))  # type: ignore[arg-type]
-    return [record.state for record in found]
-
-
-def swept(day: Day, session: date, *faults: Fault) -> Swept:
-    with day.desk(*faults) as desk, desk.ledger.lease(BOOK, session, "kill") as lease:
-        return cancel_open_orders(desk, lease, why="killed by anna: stop")
-
-
-def set_by(ledger: Ledger, state: ControlState, author: str) -> None:
-    ledger.write(None, lambda w: w.set_control(BOOK, state, author=author, reason="because"))
-
-
-def scopes(day: Day) -> list[ScopeControl]:
-    with day.home.ledger(day.clock) as ledger:
-        return ledger.read(lambda r: r.scopes(BOOK))
 
 
 @TARGETS
@@ -349,91 +302,8 @@ def test_reduce_allows_less_than_armed_and_never_more_than_a_kill(day: Day):
     assert armed(day, state=ControlState.REDUCE_ONLY) == [ControlState.REDUCE_ONLY]
 
 
-@contextmanager
-def with_file(day: Day, text: str = "fire") -> Iterator[Path]:
-    path = day.home.folder / KILL_FILE
-    write_kill_file(path, text)
-    yield path
-
-
-def open_with_file(day: Day, session: date, path: Path) -> None:
-    with day.desk() as desk:
-        move_to(day.clock, desk.day(session).open_stage_at)
-        open_session(replace(desk, kill_file=path), session)
-
-
-def test_a_kill_file_stops_everything_and_is_written_into_the_ledger(day: Day):
-    day.trade(FIRST)
-    before = day.intended_orders()
-    with with_file(day) as path:
-        open_with_file(day, SECOND, path)
-        assert day.intended_orders() == before
-        assert scopes(day)[-1].reason == f"kill file {KILL_FILE}: fire"
-        with pytest.raises(BookRefused, match="Take the file away"):
-            armed(day, ALL)
-        path.unlink()
-    # Taking it away arms nothing.
-    day.open(SECOND)
-    day.close(SECOND)
-    assert day.outcome(SECOND) == (SessionOutcome.HALTED, "KILLED")
-    assert armed(day, ALL) == [ControlState.ARMED]
-    day.trade(THIRD)
-    assert day.intended_orders() > before
-
-
-def _directory(path: Path) -> None:
-    path.mkdir()
-
-
-def _dangling(path: Path) -> None:
-    path.symlink_to(path.parent / "nowhere")
-
-
-def _unreadable(path: Path) -> None:
-    path.write_bytes(b"\xff\xfe")
-
-
-def _empty(path: Path) -> None:
-    path.touch()
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(_directory, marks=SLOW),
-        pytest.param(_dangling, marks=SLOW),
-        pytest.param(_unreadable, marks=SLOW),
-        _empty,
-    ],
-)
-def test_whatever_is_there_under_the_name_of_the_kill_file_stops(
-    day: Day, make: Callable[[Path], None]
-):
-    path = day.home.folder / KILL_FILE
-    make(path)
-    open_with_file(day, FIRST, path)
-    assert day.intended_orders() == 0
-
-
-@SLOW
-def test_a_folder_that_is_not_there_stops_too(day: Day):
-    open_with_file(day, FIRST, day.home.folder / "gone" / KILL_FILE)
-    assert day.intended_orders() == 0
-
-
-def test_a_kill_file_in_the_middle_of_sending_lets_the_request_on_its_way_end(day: Day):
-    path = day.home.folder / KILL_FILE
-    stop = Fault(FaultKind.BROKER_SIDE, "submit", turn=2, do=lambda _: path.write_text("stop"))
-    with day.desk(stop) as desk:
-        move_to(day.clock, desk.day(FIRST).open_stage_at)
-        open_session(replace(desk, kill_file=path), FIRST)
-    assert day.intended_orders() == 2
-    assert sum(state is OrderState.CANCELLED for state in day.states(FIRST).values()) == 2
-
-
-def test_a_ledger_that_cannot_be_read_sends_nothing_and_says_so(day: Day, dialect: str):
-    if dialect != "sqlite":
-        pytest.skip("a server has no file to break")
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_ledger_that_cannot_be_read_sends_nothing_and_says_so(day: Day):
     day.trade(FIRST)
     before = day.intended_orders()
     file = day.home.folder / "ledger.db"
@@ -451,12 +321,3 @@ def test_a_ledger_that_cannot_be_read_sends_nothing_and_says_so(day: Day, dialec
         open_session(desk, SECOND)
     truth = day.home.truth()
     assert len(truth.orders) == before
-
-
-@SLOW
-def test_what_the_kill_file_says_is_written_once(day: Day):
-    day.trade(FIRST)
-    with with_file(day) as path, day.home.ledger(day.clock) as ledger:
-        note_kill_file(ledger, path)
-        note_kill_file(ledger, path)
-        assert ledger.read(lambda r: r.account_epoch(BOOK)) == 1

@@ -10,6 +10,7 @@ from stocker_pipeline.ledger.control_records import DRILL_AUTHOR, ControlState
 from stocker_pipeline.stages import drill as drills
 from stocker_pipeline.stages.control import Target, kill
 from stocker_pipeline.stages.drill import Drilled, drill
+from stocker_pipeline_tests.stages.control_day import killed, scopes
 from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, fails
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
@@ -19,7 +20,6 @@ from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     sqlite_template,
 )
 from stocker_pipeline_tests.stages.paper_scripts import MARKET
-from stocker_pipeline_tests.stages.test_control import killed, scopes
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -14,6 +14,7 @@ from stocker_pipeline.stages.control import Target, kill
 from stocker_pipeline.stages.flatten import Flattened, flatten
 from stocker_pipeline.stages.kill_file import KILL_FILE
 from stocker_pipeline.stages.walk import move_to
+from stocker_pipeline_tests.stages.control_day import killed, scopes
 from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, THIRD, Day, control
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
@@ -23,7 +24,6 @@ from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     sqlite_template,
 )
 from stocker_pipeline_tests.stages.paper_scripts import MARKET
-from stocker_pipeline_tests.stages.test_control import killed, scopes
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -15,6 +15,7 @@ from stocker_pipeline.stages.day import close_session, collect_session, open_ses
 from stocker_pipeline.stages.flatten import flatten
 from stocker_pipeline.stages.walk import move_to
 from stocker_pipeline_tests.killing import in_a_process
+from stocker_pipeline_tests.stages.control_day import armed
 from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, control, fails
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
@@ -24,7 +25,6 @@ from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     sqlite_template,
 )
 from stocker_pipeline_tests.stages.paper_scripts import MARKET, order_id
-from stocker_pipeline_tests.stages.test_control import armed
 
 SLOW = pytest.mark.slow
 

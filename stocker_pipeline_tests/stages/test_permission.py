@@ -10,10 +10,10 @@ from stocker_pipeline.domain.orders import OrderState
 from stocker_pipeline.stages import submit
 from stocker_pipeline.stages.alerts import deliver, put_canary
 from stocker_pipeline.stages.permission import CANARY_WITHIN, FLATTEN, why_unheard
+from stocker_pipeline_tests.stages.alert_town import Fake
 from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, Day
 from stocker_pipeline_tests.stages.paper_homes import sqlite_home, sqlite_template  # noqa: F401
 from stocker_pipeline_tests.stages.paper_scripts import MARKET
-from stocker_pipeline_tests.stages.test_alerts import Fake
 
 
 @pytest.fixture
