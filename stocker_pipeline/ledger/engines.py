@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.util import LRUCache
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
 
@@ -31,6 +32,28 @@ _POSTGRES_SETTINGS = (
     "-c default_transaction_isolation=read\\ committed"
 )
 _READS = "stocker_reads"
+
+
+class _Compiled(LRUCache[tuple[Any, ...], Any]):
+    """Statements that are compiled once in a process rather than once in each engine.
+
+    An engine lives as long as a stage or a sensor's tick, and compiling what it asks takes longer
+    than asking it. SQLAlchemy's key begins with the dialect's object, which each engine has anew.
+    """
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get(_of_kind(key), default)
+
+    def __setitem__(self, key: tuple[Any, ...], value: Any) -> None:
+        super().__setitem__(_of_kind(key), value)
+
+
+def _of_kind(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    dialect, *statement = key
+    return type(dialect), dialect.server_version_info, *statement
+
+
+_COMPILED = _Compiled(capacity=1000)
 
 
 def ledger_url(text: str) -> URL:
@@ -74,13 +97,20 @@ def open_engine(url: URL) -> Engine:
     """An engine whose transactions begin as the ledger needs them."""
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
-            url.set(database=str(sqlite_file(url))), connect_args={"cached_statements": 512}
+            url.set(database=str(sqlite_file(url))),
+            connect_args={"cached_statements": 512},
+            execution_options={"compiled_cache": _COMPILED},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        return create_engine(url, connect_args={"options": _POSTGRES_SETTINGS}, pool_pre_ping=True)
+        return create_engine(
+            url,
+            connect_args={"options": _POSTGRES_SETTINGS},
+            pool_pre_ping=True,
+            execution_options={"compiled_cache": _COMPILED},
+        )
     except ModuleNotFoundError as error:
         raise ConfigurationRefused(
             "the package psycopg, which a PostgreSQL ledger needs",
