@@ -56,6 +56,8 @@ class Money(TypeDecorator[int]):
             return None
         if dialect.name == "sqlite":
             return _whole(value, "money stored as INTEGER")
+        if not isinstance(value, Decimal):
+            raise _refused("money stored as NUMERIC", value)
         scaled = value.scaleb(4)
         whole = int(scaled)
         if whole != scaled:
