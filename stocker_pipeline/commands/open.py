@@ -7,11 +7,11 @@ import typer
 
 from stocker_pipeline.commands.output import AsJson, err, out, print_json
 from stocker_pipeline.domain.errors import ConfigurationRefused
-from stocker_pipeline.paths import PROJECT_ROOT
 from stocker_pipeline.stages.report_files import OPEN_PORT
 
 if TYPE_CHECKING:
     from stocker_pipeline.commands.report_server import ReportServer
+    from stocker_pipeline.stages.warehouse_docs import WarehouseDocs
 
 
 def open_pages(
@@ -30,9 +30,10 @@ def open_pages(
     import webbrowser
 
     from stocker_pipeline.settings import Settings
+    from stocker_pipeline.stages.warehouse_docs import WarehouseDocs
 
     settings = Settings()
-    docs = (settings.root / "dbt-docs", PROJECT_ROOT / "dbt_project" / "target")
+    docs = WarehouseDocs(settings.warehouse, settings.root / "dbt-docs", settings.lake_root)
     with _server(settings.reports, docs, port) as server:
         if as_json:
             print_json({"url": server.url, "reports": settings.reports})
@@ -47,7 +48,7 @@ def open_pages(
             err.print("stopped")
 
 
-def _server(reports: Path, docs: tuple[Path, ...], port: int | None) -> "ReportServer":
+def _server(reports: Path, docs: "WarehouseDocs", port: int | None) -> "ReportServer":
     from stocker_pipeline.commands.report_server import ReportServer
 
     try:

@@ -4,8 +4,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from stocker_pipeline.domain.errors import StockerError
 from stocker_pipeline.stages.report_files import OPEN_HOST
-from stocker_pipeline.stages.report_index import DOCS_AT, KINDS, docs_folder, file_at, index_page
+from stocker_pipeline.stages.report_index import DOCS_AT, KINDS, file_at, index_page
+from stocker_pipeline.stages.warehouse_docs import WarehouseDocs
 
 _NAMES = {OPEN_HOST, "localhost"}
 _PAGE_POLICY = (
@@ -29,7 +31,7 @@ class ReportServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, reports: Path, docs: tuple[Path, ...], port: int) -> None:
+    def __init__(self, reports: Path, docs: WarehouseDocs, port: int) -> None:
         super().__init__((OPEN_HOST, port), _Handler)
         self.reports, self.docs = reports, docs
 
@@ -56,12 +58,16 @@ class _Handler(BaseHTTPRequestHandler):
         if (self.headers.get("Host") or "").rsplit(":", 1)[0] not in _NAMES:
             self._refuse(HTTPStatus.FORBIDDEN, with_body)
             return
-        docs = docs_folder(self.server.docs)
+        docs = self.server.docs
         if self.path.split("?", 1)[0] == "/":
             text = index_page(self.server.reports, docs)
             self._send(text.encode(), KINDS[".html"], _PAGE_POLICY, with_body)
             return
-        found = file_at(self.path, self.server.reports, docs)
+        try:
+            found = file_at(self.path, self.server.reports, docs)
+        except StockerError as error:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, with_body, f"{error}\n")
+            return
         if found is None:
             self._refuse(HTTPStatus.NOT_FOUND, with_body)
             return
@@ -90,8 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
         if with_body:
             self.wfile.write(body)
 
-    def _refuse(self, status: HTTPStatus, with_body: bool) -> None:
-        text = f"{status.value} {status.phrase}\n".encode()
+    def _refuse(self, status: HTTPStatus, with_body: bool, why: str = "") -> None:
+        text = f"{status.value} {status.phrase}\n{why}".encode()
         self._send(text, "text/plain; charset=utf-8", _PAGE_POLICY, with_body, status)
 
     def log_message(self, *_: object) -> None:

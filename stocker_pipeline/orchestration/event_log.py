@@ -31,7 +31,8 @@ What this leans on
     ``SqlEventLogStorage``: ``_event_to_row``, ``_event_insert_timestamp``,
     ``_store_asset_event_tags``, ``_store_asset_event``, ``_store_asset_check_evaluation_planned``,
     ``index_transaction``, ``index_connection``, ``run_connection``. ``SqliteEventLogStorage``:
-    ``__init__``, ``_db_lock``, ``_connect``. ``PostgresEventLogStorage``: ``__init__``,
+    ``__init__``, ``_db_lock``, ``_connect``, ``_initdb``, ``_initialized_dbs``, and
+    ``SQLITE_BUSY_TIMEOUT_SECONDS``. ``PostgresEventLogStorage``: ``__init__``,
     ``store_event_batch``; ``dagster_postgres.utils.pg_url_from_config`` and
     ``get_token_provider_from_config``. The tables ``SqlEventLogStorageTable`` and
     ``AssetCheckExecutionsTable``. ``DagsterInstance``: ``handle_new_event``,
@@ -41,7 +42,9 @@ What this leans on
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import sqlalchemy
@@ -62,6 +65,7 @@ from dagster._core.storage.event_log.schema import (
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster_shared.record import replace
 from sqlalchemy.engine import Connection
@@ -243,6 +247,8 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
     batch_events = 4000
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        # Stock asks its database before it is made.
+        self._engine = lru_cache(maxsize=16)(self._open_engine)
         super().__init__(base_dir, inst_data)
         # Stock holds this lock while a database is open and opens one at a time; a batch has both
         # open, so the lock must let its own thread in again.
@@ -265,6 +271,26 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
         else:
             base_dir = config_value["base_dir"]
         return cls(base_dir, inst_data)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        # As stock, but for the engine: stock makes one for each event, which then compiles every
+        # statement anew.
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
+
+    def _open_engine(self, shard: str) -> sqlalchemy.Engine:
+        # It holds no connection, so it may live on and be forgotten at any time.
+        return sqlalchemy.create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=sqlalchemy.NullPool,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+        )
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run: all of them, or none and an error.

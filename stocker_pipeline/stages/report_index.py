@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from stocker_pipeline.analytics.page import rendered
 from stocker_pipeline.stages.report_files import COMPARISONS, DAILY, WEEKLY
+from stocker_pipeline.stages.warehouse_docs import DOCS_FILES, WarehouseDocs
 
 REPORTS_AT, DOCS_AT = "/reports/", "/dbt/"
 KINDS: Mapping[str, str] = {
@@ -21,8 +22,6 @@ KINDS: Mapping[str, str] = {
     ".svg": "image/svg+xml",
 }
 """Endings that are answered, and what they are."""
-DOCS_FILES = ("index.html", "manifest.json", "catalog.json")
-"""Everything that the site of dbt consists of."""
 
 _TITLES = {
     "": "Tear sheets",
@@ -77,29 +76,25 @@ def shelves_of(reports: Path) -> list[Shelf]:
     return shelves
 
 
-def index_page(reports: Path, docs: Path | None) -> str:
+def index_page(reports: Path, docs: WarehouseDocs) -> str:
     """The index as text."""
+    shelves = shelves_of(reports)
     return rendered(
-        "index.html.j2", shelves=shelves_of(reports), docs=DOCS_AT if docs else "", shown=30
+        "index.html.j2", shelves=shelves, docs=DOCS_AT if docs.possible else "", shown=30
     )
 
 
-def docs_folder(candidates: tuple[Path, ...]) -> Path | None:
-    """The first folder in which ``dbt docs generate`` has been; None where none is built."""
-    for folder in candidates:
-        if all((folder / name).is_file() for name in DOCS_FILES):
-            return folder
-    return None
+def file_at(address: str, reports: Path, docs: WarehouseDocs) -> Path | None:
+    """The file that the path of an address names; None where it names none that may be read.
 
-
-def file_at(address: str, reports: Path, docs: Path | None) -> Path | None:
-    """The file that the path of an address names; None where it names none that may be read."""
+    Raises:
+        StockerError: The tables' documentation cannot be made.
+    """
     path = unquote(address.split("?", 1)[0].split("#", 1)[0])
     if path.startswith(REPORTS_AT):
         return _inside(reports, path.removeprefix(REPORTS_AT))
-    if path.startswith(DOCS_AT) and docs is not None:
-        name = path.removeprefix(DOCS_AT) or DOCS_FILES[0]
-        return _inside(docs, name) if name in DOCS_FILES else None
+    if path.startswith(DOCS_AT):
+        return docs.file(path.removeprefix(DOCS_AT) or DOCS_FILES[0])
     return None
 
 

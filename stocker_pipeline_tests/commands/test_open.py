@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from stocker_pipeline.commands.report_server import ReportServer
-from stocker_pipeline.stages.report_index import DOCS_FILES, index_page, shelves_of
+from stocker_pipeline.domain.errors import ConfigurationRefused
+from stocker_pipeline.stages.report_index import index_page, shelves_of
+from stocker_pipeline.stages.warehouse_docs import DOCS_FILES, WarehouseDocs
 
 COMMAND = "from stocker_pipeline.cli import main; main()"
 
@@ -38,18 +40,38 @@ def reports(tmp_path: Path) -> Path:
     return folder
 
 
+class MadeDocs(WarehouseDocs):
+    """Three files that are there already, or a sentence that says why they are not."""
+
+    amiss: str = ""
+
+    @property
+    def possible(self) -> bool:
+        return True
+
+    def file(self, name: str) -> Path | None:
+        if self.amiss:
+            raise ConfigurationRefused("a site", self.amiss, where="there", remedy="Read the log.")
+        return self.folder / name if name in DOCS_FILES else None
+
+
 @pytest.fixture
-def docs(tmp_path: Path) -> Path:
+def docs(tmp_path: Path) -> MadeDocs:
     folder = tmp_path / "docs"
     folder.mkdir()
     for name in (*DOCS_FILES, "run_results.json"):
         (folder / name).write_text(name)
-    return folder
+    return MadeDocs(tmp_path / "warehouse.duckdb", folder, "lake")
 
 
 @pytest.fixture
-def server(reports: Path, docs: Path) -> Iterator[ReportServer]:
-    with ReportServer(reports, (docs / "none", docs), 0) as made:
+def no_docs(tmp_path: Path) -> WarehouseDocs:
+    return WarehouseDocs(tmp_path / "none.duckdb", tmp_path / "dbt-docs", "lake")
+
+
+@pytest.fixture
+def server(reports: Path, docs: MadeDocs) -> Iterator[ReportServer]:
+    with ReportServer(reports, docs, 0) as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield made
@@ -111,6 +133,22 @@ def test_the_documentation_of_the_tables_is_its_three_files(server, name) -> Non
     assert asked(server, f"/dbt/{name}")[:2] == (200, name or "index.html")
 
 
+def test_documentation_that_cannot_be_made_says_why(
+    server: ReportServer, docs: MadeDocs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MadeDocs, "amiss", "a file that process 4711 has open")
+    status, text, _ = asked(server, "/dbt/")
+    assert status == 503
+    assert "process 4711" in text
+    assert asked(server, "/")[0] == 200
+
+
+def test_before_the_first_marts_there_is_no_documentation(
+    reports: Path, no_docs: WarehouseDocs
+) -> None:
+    assert 'href="/dbt/"' not in index_page(reports, no_docs)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -158,21 +196,23 @@ def test_there_is_reading_and_nothing_else(server: ReportServer) -> None:
     assert asked(server, "/reports/trend.html", "DELETE")[0] == 501
 
 
-def test_names_from_disk_are_text_and_addresses(tmp_path: Path) -> None:
+def test_names_from_disk_are_text_and_addresses(tmp_path: Path, no_docs: WarehouseDocs) -> None:
     bad = tmp_path / 'a"><script>x.html'
     bad.write_text("x")
-    text = index_page(tmp_path, None)
+    text = index_page(tmp_path, no_docs)
     assert "<script>" not in text
     assert "%3Cscript%3E" in text
 
 
-def test_an_empty_home_says_what_writes_reports(tmp_path: Path) -> None:
-    text = index_page(tmp_path / "none", None)
+def test_an_empty_home_says_what_writes_reports(tmp_path: Path, no_docs: WarehouseDocs) -> None:
+    text = index_page(tmp_path / "none", no_docs)
     assert "There is no report yet" in text
-    assert "dbt docs generate" in text
+    assert "once the marts are built" in text
 
 
-def test_a_port_that_is_taken_is_refused_by_name_and_avoided_without_one(stocker) -> None:
+def test_a_port_that_is_taken_is_refused_by_name_and_avoided_without_one(
+    stocker, no_docs: WarehouseDocs
+) -> None:
     from stocker_pipeline.commands.open import _server
 
     with socket.socket() as taken:
@@ -182,7 +222,7 @@ def test_a_port_that_is_taken_is_refused_by_name_and_avoided_without_one(stocker
         code, _, error = stocker("open", "--port", port, "--no-browser")
         assert code == 4
         assert str(port) in error
-    with _server(Path("none"), (), None) as one, _server(Path("none"), (), None) as other:
+    with _server(Path("none"), no_docs, None) as one, _server(Path("none"), no_docs, None) as other:
         assert one.server_address[1] != other.server_address[1]
 
 
