@@ -26,6 +26,7 @@ from stocker_pipeline.commands.dagster_runs import finish, run
 from stocker_pipeline.commands.database import db_app, doctor
 from stocker_pipeline.commands.demo import demo
 from stocker_pipeline.commands.ingest import ingest
+from stocker_pipeline.commands.marts import marts
 from stocker_pipeline.commands.metrics import metrics
 from stocker_pipeline.commands.monitor import monitor
 from stocker_pipeline.commands.open import open_pages
@@ -75,6 +76,7 @@ for asked in (
     metrics,
     report,
     compare,
+    marts,
     demo,
 ):
     app.command()(asked)

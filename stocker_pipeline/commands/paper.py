@@ -86,7 +86,7 @@ def replay(
 
         recorded = run(
             settings,
-            runs.portfolio_assets(portfolio),
+            runs.paper_assets(portfolio),
             (sessions[0], sessions[-1]),
             {},
             "recording the sessions in Dagster",

@@ -68,6 +68,11 @@ def portfolio_assets(name: str) -> tuple[dg.AssetKey, ...]:
     return tuple(dg.AssetKey([name, asset]) for asset in ("signals", *BOOK_ASSETS))
 
 
+def paper_assets(name: str) -> tuple[dg.AssetKey, ...]:
+    """The chain of one paper portfolio, and its comparison with a backtest."""
+    return (*portfolio_assets(name), dg.AssetKey([name, "parity"]))
+
+
 def run_assets(
     definitions: dg.Definitions,
     opened: dg.DagsterInstance,

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from stocker_pipeline.domain.errors import ConfigurationRefused, InputRefused
+from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.paths import PROJECT_ROOT
-from stocker_pipeline.stages.warehouse_file import refuse_in_use
+from stocker_pipeline.stages.warehouse_file import refuse_in_use, refuse_missing
 
 DOCS_FILES = ("index.html", "manifest.json", "catalog.json")
 """Everything that dbt's site consists of."""
@@ -65,13 +65,7 @@ class WarehouseDocs:
         )
 
     def _make(self) -> None:
-        if not self.possible:
-            raise InputRefused(
-                "marts that were built",
-                "no file",
-                where=str(self.warehouse),
-                remedy="Build them: run the job marts in the Dagster UI, or stocker demo.",
-            )
+        refuse_missing(self.warehouse)
         refuse_in_use(self.warehouse)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _MADE_OF).unlink(missing_ok=True)

@@ -27,15 +27,24 @@ def opened_warehouse(path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
         InputRefused: There are no marts yet.
         WarehouseBusy: They are being written at this moment.
     """
+    refuse_missing(path)
+    with _connected(path, read_only=True) as connection:
+        yield connection
+
+
+def refuse_missing(path: Path) -> None:
+    """Nothing, where there are marts.
+
+    Raises:
+        InputRefused: There are none yet.
+    """
     if not path.exists():
         raise InputRefused(
             "marts that were built",
             "no file",
             where=str(path),
-            remedy="Build them: run the job marts in the Dagster UI, or stocker demo.",
+            remedy="Build them: stocker marts, or the job marts in the Dagster UI.",
         )
-    with _connected(path, read_only=True) as connection:
-        yield connection
 
 
 def refuse_in_use(path: Path) -> None:

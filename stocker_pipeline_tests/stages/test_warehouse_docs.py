@@ -87,7 +87,7 @@ def test_any_other_name_is_no_file_and_asks_nothing(
 def test_without_marts_it_says_what_builds_them(tmp_path: Path) -> None:
     docs = WarehouseDocs(tmp_path / "none.duckdb", tmp_path / "dbt-docs", "lake")
     assert not docs.possible
-    with pytest.raises(InputRefused, match="job marts"):
+    with pytest.raises(InputRefused, match="stocker marts"):
         docs.file("index.html")
 
 

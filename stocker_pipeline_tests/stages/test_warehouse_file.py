@@ -66,7 +66,7 @@ def test_a_reader_keeps_the_writer_out_and_no_other_reader(warehouse):
 def test_what_is_not_there_can_be_built_and_cannot_be_read(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     refuse_in_use(path)
-    with pytest.raises(InputRefused, match="run the job marts"), opened_warehouse(path):
+    with pytest.raises(InputRefused, match="stocker marts"), opened_warehouse(path):
         pass
     assert not path.exists()
 
