@@ -18,7 +18,14 @@ from stocker_pipeline.analytics.day_numbers import (
     guard_text,
     profits_of,
 )
-from stocker_pipeline.analytics.day_values import DayReport, Decided, Guard
+from stocker_pipeline.analytics.day_values import (
+    DayFill,
+    DayOrder,
+    DayReport,
+    Decided,
+    Guard,
+    Traded,
+)
 from stocker_pipeline.analytics.page import rendered
 from stocker_pipeline.analytics.sections import facts_of
 from stocker_pipeline.analytics.wording import ABSENT, dollar_text, percent_text
@@ -42,7 +49,8 @@ def day_page(day: DayReport) -> str:
         headlines=_headlines(day, profits, costs),
         profits=profits,
         costs=costs,
-        traded=_traded(day),
+        traded=_traded(day.fills, day.decisions, day.orders),
+        before=_traded_before(day.traded_before),
         untraded=[row for row in day.decisions if not row.ordered],
         guards=sorted(day.guards, key=_most_used),
         curve=sparkline([nav for _, nav in day.curve]),
@@ -143,17 +151,19 @@ def _headlines(day: DayReport, profits: Profits, costs: DayCosts) -> list[tuple[
     ]
 
 
-def _traded(day: DayReport) -> list[dict[str, Any]]:
+def _traded(
+    fills: Sequence[DayFill], decisions: Sequence[Decided], orders: Sequence[DayOrder]
+) -> list[dict[str, Any]]:
     """Symbols with an order or a fill, the largest amount first, each with its reason."""
-    decisions = {row.symbol: row for row in day.decisions}
-    orders = {order.symbol: order for order in day.orders}
-    names = {fill.symbol for fill in day.fills} | orders.keys()
-    names |= {row.symbol for row in day.decisions if row.ordered}
+    reasons = {row.symbol: row for row in decisions}
+    ordered = {order.symbol: order for order in orders}
+    names = {fill.symbol for fill in fills} | ordered.keys()
+    names |= {row.symbol for row in decisions if row.ordered}
     rows = []
     for symbol in names:
-        fills = [fill for fill in day.fills if fill.symbol == symbol]
-        quantity, value = sum(f.quantity for f in fills), sum(f.value_e4 for f in fills)
-        decided = decisions.get(symbol)
+        its = [fill for fill in fills if fill.symbol == symbol]
+        quantity, value = sum(f.quantity for f in its), sum(f.value_e4 for f in its)
+        decided = reasons.get(symbol)
         rows.append(
             {
                 "symbol": symbol,
@@ -161,12 +171,20 @@ def _traded(day: DayReport) -> list[dict[str, Any]]:
                 "value_e4": value,
                 "price": value / quantity / 1e4 if quantity else None,
                 "ordered": decided.ordered if decided else None,
-                "order": orders.get(symbol),
+                "order": ordered.get(symbol),
                 "decided": decided,
                 "chain": chain_text(decided) if decided else "",
             }
         )
     return sorted(rows, key=lambda row: (-abs(row["value_e4"]), row["symbol"]))
+
+
+def _traded_before(found: Traded | None) -> list[dict[str, Any]]:
+    """Symbols that were filled in an earlier session; an order without a fill is no trade."""
+    if found is None:
+        return []
+    rows = _traded(found.fills, found.decisions, ())
+    return [row for row in rows if row["quantity"] or row["value_e4"]]
 
 
 def _most_used(guard: Guard) -> tuple[bool, bool, float, str]:

@@ -107,6 +107,15 @@ class DayOrder:
 
 
 @dataclass(frozen=True)
+class Traded:
+    """Fills of a session, each beside the decision that it came from."""
+
+    session: date
+    fills: Sequence[DayFill]
+    decisions: Sequence[Decided]
+
+
+@dataclass(frozen=True)
 class Guard:
     """A number that is watched, and its bound.
 
@@ -250,6 +259,7 @@ class DayReport:
         outcome: TRADED and the like with its reason; empty where the book keeps none.
         state: What the book may send now and by whose word; empty for a backtest.
         fills, actions, holdings, holdings_before: Of this session; before = the close before.
+        traded_before: The last session with a fill, where this one has none.
         curve: NAV of the last closes, oldest first, with their sessions.
         findings_missing: Why there are no findings to show, where nobody judged; else empty.
         facts: What the session stands on, for the small print.
@@ -270,6 +280,7 @@ class DayReport:
     decisions: Sequence[Decided] = ()
     decisions_missing: str = ""
     orders: Sequence[DayOrder] = ()
+    traded_before: Traded | None = None
     stopped: Sequence[tuple[str, str, str]] = ()
     breaks: Sequence[DayBreak] = ()
     suspense: Sequence[str] = ()

@@ -57,6 +57,9 @@ _attempts = (
     .order_by(order_attempts.c.attempt)
 )
 _executions = select(executions)
+_traded_before = select(func.max(executions.c.session)).where(
+    executions.c.portfolio == bindparam("portfolio"), executions.c.session < bindparam("session")
+)
 _one_execution = select(executions).where(
     executions.c.broker == bindparam("broker"),
     executions.c.account == bindparam("account"),
@@ -150,6 +153,12 @@ class OrderQueries(Queries):
         return sorted(
             found, key=lambda item: (item.execution.session, *item.execution.booking_order)
         )
+
+    def traded_before(self, portfolio: str, session: date) -> date | None:
+        """The last session before this one in which something was filled."""
+        row = self._one(_traded_before, portfolio=portfolio, session=session)
+        found: date | None = None if row is None else next(iter(row.values()))
+        return found
 
     def open_suspense(self, broker: str, account: str) -> list[BookedExecution]:
         """Executions that nobody has judged yet."""

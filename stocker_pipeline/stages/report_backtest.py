@@ -20,6 +20,7 @@ from stocker_pipeline.analytics.day_values import (
     DayTicket,
     Decided,
     Holding,
+    Traded,
 )
 from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.domain.session import SessionCalendar
@@ -45,8 +46,9 @@ from stocker_pipeline.stages.books import Opening, opening_book
 from stocker_pipeline.stages.forecast import forecast_rows
 from stocker_pipeline.stages.market import panel_from_lake
 from stocker_pipeline.stages.overview import meaning_of
-from stocker_pipeline.stages.report_day import CURVE_SESSIONS, findings_of, opens_on
+from stocker_pipeline.stages.report_day import CURVE_SESSIONS
 from stocker_pipeline.stages.report_guards import guards_of, limit_guards
+from stocker_pipeline.stages.report_market import findings_of, opens_on
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 Row = Mapping[str, Any]
@@ -138,7 +140,7 @@ class _Day:
             rows=ticket.rows,
         )
         before = self.rows[-2]["session"] if len(self.rows) > 1 else None
-        references = {row.symbol: row.reference_price for row in decisions}
+        fills = self._fills(session, decisions)
         return DayReport(
             self.name,
             session,
@@ -146,7 +148,8 @@ class _Day:
             book,
             holdings_before=[] if before is None else self._holdings(before),
             holdings=held,
-            fills=self._fills(references),
+            fills=fills,
+            traded_before=None if fills else self._traded_before(),
             actions=self._actions(),
             decisions=decisions,
             orders=[
@@ -196,8 +199,9 @@ class _Day:
             for row in self._read(POSITIONS, session)
         ]
 
-    def _fills(self, references: Mapping[str, float | None]) -> list[DayFill]:
-        opens = opens_on(self.panel, self.session)
+    def _fills(self, session: date, decisions: Sequence[Decided]) -> list[DayFill]:
+        references = {row.symbol: row.reference_price for row in decisions}
+        opens = opens_on(self.panel, session)
         return [
             DayFill(
                 row["symbol"],
@@ -207,8 +211,16 @@ class _Day:
                 references.get(row["symbol"]),
                 opens.get(row["symbol"]),
             )
-            for row in self._read(FILLS)
+            for row in self._read(FILLS, session)
         ]
+
+    def _traded_before(self) -> Traded | None:
+        found = self.lake.read(FILLS, portfolio=self.name, last=self.session, columns=["session"])
+        if not found.num_rows:
+            return None
+        session: date = pc.max(found["session"]).as_py()
+        decisions = self._decisions(session)
+        return Traded(session, self._fills(session, decisions), decisions)
 
     def _actions(self) -> list[DayAction]:
         return [

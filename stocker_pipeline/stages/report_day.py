@@ -5,13 +5,11 @@ cannot be had (no bars, no settled session before) is said on the page instead o
 out: a backtest (``report_backtest``), and how any of it looks (``analytics.day_page``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from stocker_pipeline.analytics.day_values import (
     DayAction,
@@ -19,25 +17,25 @@ from stocker_pipeline.analytics.day_values import (
     DayBook,
     DayBreak,
     DayFill,
-    DayFinding,
     DayOrder,
     DayReport,
     DayTicket,
     Decided,
     Holding,
+    Traded,
 )
 from stocker_pipeline.domain.errors import BookRefused, StockerError
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.engine.fills import fill_commission
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import FINDINGS, JUDGEMENTS
 from stocker_pipeline.ledger import Reader
 from stocker_pipeline.ledger.records import DecisionRow, OrderRecord, SnapshotRow
 from stocker_pipeline.stages.decide import in_force, ticket
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.overview import begun, meaning_of
 from stocker_pipeline.stages.report_guards import guards_of, limit_guards
+from stocker_pipeline.stages.report_market import findings_of, opens_on
 from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -101,31 +99,6 @@ def days_of_book(
             return ledger.read(lambda r: fn(r, None, why))
 
 
-def findings_of(
-    lake: Lake, symbols: Sequence[str], first: date, last: date
-) -> tuple[list[DayFinding], str]:
-    """What the quality gate says of the bars of a range, and why nothing where nobody judged."""
-    if lake.read(JUDGEMENTS).num_rows == 0:
-        return [], "The bars of this lake were not judged yet: run stocker ingest."
-    rows = lake.read(FINDINGS, symbols=symbols, first=first, last=last).to_pylist()
-    names = ("symbol", "session", "rule", "severity", "evidence", "treatment")
-    found = [DayFinding(**{name: row[name] for name in names}) for row in rows]
-    order = {"quarantined": 0, "flagged": 1}
-    return sorted(found, key=lambda f: (order.get(f.treatment, 2), f.symbol, f.rule)), ""
-
-
-def opens_on(panel: Panel | None, session: date) -> Mapping[str, float]:
-    """The open of each symbol on a session, in the basis of its fills; a symbol without a bar
-    is left out.
-    """
-    if panel is None or np.datetime64(session, "D") not in panel.sessions:
-        return {}
-    opens = panel.market.open[panel.row_of(session)]
-    return {
-        symbol: float(opens[j]) for j, symbol in enumerate(panel.symbols) if not np.isnan(opens[j])
-    }
-
-
 def _settled(reader: Reader, name: str, session: date | None) -> SnapshotRow:
     begun(reader, name)
     last = reader.latest_snapshot(name)
@@ -185,10 +158,11 @@ class _Day:
             state_reason=f"{control.author}: {control.reason}",
             holdings_before=self._holdings(rows[-2].session if len(rows) > 1 else None),
             holdings=held,
-            fills=self._fills({row.symbol: row for row in decisions}, opens_on(panel, session)),
+            fills=self._fills(session, decisions, panel),
             actions=self._actions(),
             decisions=decisions,
             decisions_missing="" if decisions else "This session was not decided.",
+            traded_before=self._traded_before(panel),
             orders=[self._order(order) for order in reader.orders(name, session=session)],
             stopped=[
                 (f.symbol, f.limit, f"limit {f.limit}: {f.sentence}")
@@ -242,19 +216,30 @@ class _Day:
             for row in rows
         ]
 
-    def _fills(self, decisions: Mapping[str, Decided], opens: Mapping[str, float]) -> list[DayFill]:
-        booked = self.reader.executions(self.name, session=self.session)
+    def _fills(
+        self, session: date, decisions: Sequence[Decided], panel: Panel | None
+    ) -> list[DayFill]:
+        booked = self.reader.executions(self.name, session=session)
+        references = {row.symbol: row.reference_price for row in decisions}
+        opens = opens_on(panel, session)
         return [
             DayFill(
                 fill.symbol,
                 fill.quantity,
                 fill.price_e4,
                 fill.commission_e4,
-                decisions[fill.symbol].reference_price if fill.symbol in decisions else None,
+                references.get(fill.symbol),
                 opens.get(fill.symbol),
             )
             for fill in (found.execution for found in booked)
         ]
+
+    def _traded_before(self, panel: Panel | None) -> Traded | None:
+        session = self.reader.traded_before(self.name, self.session)
+        if session is None or self.reader.executions(self.name, session=self.session):
+            return None
+        decisions = [_decided(row) for row in self.reader.decisions(self.name, session)]
+        return Traded(session, self._fills(session, decisions, panel), decisions)
 
     def _actions(self) -> list[DayAction]:
         return [

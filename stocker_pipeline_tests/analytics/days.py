@@ -16,9 +16,10 @@ from stocker_pipeline.analytics.day_values import (
     Decided,
     Guard,
     Holding,
+    Traded,
 )
 
-SESSION, NEXT = date(2024, 3, 4), date(2024, 3, 5)
+EARLIER, SESSION, NEXT = date(2024, 2, 28), date(2024, 3, 4), date(2024, 3, 5)
 
 
 def book(nav: int = 1_000_000_000, before: int = 1_000_000_000, **changes: Any) -> DayBook:
@@ -118,6 +119,7 @@ def hostile_day(text: str) -> DayReport:
         decisions=[row, decided(text, decision=text, why=text, overridden_by=text)],
         decisions_missing=text,
         orders=[DayOrder(text, 2, 1, text, text)],
+        traded_before=Traded(SESSION, [DayFill(text, 1, 1, 1)], [row]),
         stopped=[(text, text, text)],
         breaks=[DayBreak(text, text, text, text, text)],
         suspense=[text],

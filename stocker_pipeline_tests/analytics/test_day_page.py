@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from stocker_pipeline.analytics import day_page as module
 from stocker_pipeline.analytics.day_page import chain_text, day_page, e4_text, sparkline
-from stocker_pipeline.analytics.day_values import DayAlert, DayReport, DayTicket
+from stocker_pipeline.analytics.day_values import DayAlert, DayReport, DayTicket, Traded
 from stocker_pipeline.analytics.week_page import week_page
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline_tests.analytics.days import (
+    EARLIER,
     NEXT,
     SESSION,
     busy_day,
@@ -156,6 +157,16 @@ def test_the_reason_of_a_trade_is_its_chain() -> None:
     )
     assert chain in Page(day_page(busy_day(1))).text
     assert chain_text(decided("AAA", signal_reason="few bars")) == "no signal: few bars"
+
+
+def test_a_session_without_a_fill_shows_the_last_fills_and_their_reasons() -> None:
+    busy = busy_day(2)
+    text = Page(day_page(empty_day(traded_before=Traded(EARLIER, busy.fills, busy.decisions)))).text
+    assert "Nothing was ordered and nothing was filled. The last fills before were those of" in text
+    after = text.partition(f"those of {EARLIER}:")[2]
+    for words in ("S000 +10", "S001 −10", "a new position: momentum +5.00%"):
+        assert words in after, words
+    assert "IDLE" not in text
 
 
 def test_a_ticket_that_cannot_be_had_says_why() -> None:

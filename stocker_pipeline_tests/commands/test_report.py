@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stocker_pipeline.analytics.day_numbers import profits_of
+from stocker_pipeline.analytics.day_values import Traded
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.ledger.control_records import ControlState
@@ -26,6 +27,10 @@ def answer(stocker, *arguments, code=0):
     found, text, error = stocker("report", *arguments, "--json")
     assert found == code, error or text
     return json.loads(text)
+
+
+def by_symbol(fills):
+    return sorted(fills, key=lambda fill: fill.symbol)
 
 
 @pytest.fixture
@@ -80,6 +85,22 @@ def test_profits_of_every_session_are_its_change_of_nav_to_the_cent(book_home, l
     assert any(day.fills for day in days)
 
 
+def test_a_session_without_a_fill_has_the_fills_of_the_last_one_that_had_some(book_home):
+    lake, chosen = Lake(str(book_home / "lake")), named_portfolio(BOOK)
+    last = None
+    quiet = []
+    for day in days_of_book(venue_at(book_home), lake, BOOK, chosen, SESSIONS):
+        if day.fills:
+            assert day.traded_before is None
+            last = day
+        elif last is None:
+            assert day.traded_before is None
+        else:
+            assert day.traded_before == Traded(last.session, last.fills, last.decisions)
+            quiet.append(day.session)
+    assert quiet
+
+
 def test_a_backtest_of_the_same_sessions_has_the_same_numbers_on_its_page(book_home, backtest):
     paper = days_of_book(venue_at(book_home), backtest, BOOK, named_portfolio(BOOK), SESSIONS)
     twin = days_of_backtest(backtest, BACKTEST, named_portfolio(BACKTEST), SESSIONS)
@@ -87,9 +108,12 @@ def test_a_backtest_of_the_same_sessions_has_the_same_numbers_on_its_page(book_h
         assert ours.book.nav_e4 == theirs.book.nav_e4
         assert profits_of(ours).rows == profits_of(theirs).rows
         assert ours.decisions == theirs.decisions
-        assert sorted(ours.fills, key=lambda f: f.symbol) == sorted(
-            theirs.fills, key=lambda f: f.symbol
-        )
+        assert by_symbol(ours.fills) == by_symbol(theirs.fills)
+        assert (ours.traded_before is None) == (theirs.traded_before is None)
+        if ours.traded_before is not None and theirs.traded_before is not None:
+            assert ours.traded_before.session == theirs.traded_before.session
+            assert ours.traded_before.decisions == theirs.traded_before.decisions
+            assert by_symbol(ours.traded_before.fills) == by_symbol(theirs.traded_before.fills)
         assert (ours.ticket.session, ours.ticket.rows) == (
             theirs.ticket.session,
             theirs.ticket.rows,
