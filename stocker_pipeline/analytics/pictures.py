@@ -25,6 +25,8 @@ _SIZE_INCHES = (9.0, 5.0)
 _DOTS_PER_INCH = 100
 _PORTFOLIO_COLOUR = "#0b62b0"
 _BENCHMARK_STYLES = (("#c55a11", "-"), ("#7d8793", ":"))
+_NAMED_SYMBOLS = 60
+"""Above it, names would cover each other and the points."""
 _INK, _GRID = "#1d232b", "#e9ecf0"
 
 
@@ -49,6 +51,61 @@ def equity_picture(snapshots: pa.Table, benchmarks: Sequence[Benchmark] = ()) ->
     else:
         figure.text(0.5, 0.5, "No sessions yet", ha="center", va="center", color=_INK, fontsize=14)
     return _png(canvas)
+
+
+def signals_picture(signals: pa.Table) -> bytes:
+    """Momentum over volatility of each symbol with a signal, as a PNG of 900 × 500 pixels.
+
+    Args:
+        signals: Rows of one session with ``symbol``, ``momentum``, ``vol`` and ``weight``.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    require_columns(signals, ("symbol", "momentum", "vol", "weight"), "signals")
+    rows = [row for row in signals.to_pylist() if None not in (row["momentum"], row["vol"])]
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.085, 0.11, 0.895, 0.84))
+    _bare(axes)
+    axes.margins(0.08)
+    axes.grid(axis="both", color=_GRID, lw=0.8)
+    axes.axhline(0.0, color=_INK, lw=0.8)
+    weights = np.array([row["weight"] or 0.0 for row in rows])
+    colours = np.where(weights > 0, _PORTFOLIO_COLOUR, _BENCHMARK_STYLES[0][0])
+    colours[weights == 0] = _BENCHMARK_STYLES[1][0]
+    axes.scatter(
+        [row["vol"] for row in rows],
+        [row["momentum"] for row in rows],
+        # The area is the weight; a symbol without one is a dot.
+        s=30.0 + 900.0 * np.abs(weights),
+        c=colours.tolist(),
+        alpha=0.75,
+        linewidths=0,
+    )
+    for row in rows if len(rows) <= _NAMED_SYMBOLS else ():
+        axes.annotate(
+            row["symbol"],
+            (row["vol"], row["momentum"]),
+            (6, 6),
+            textcoords="offset points",
+            fontsize=9,
+            color=_INK,
+        )
+    if not rows:
+        figure.text(0.5, 0.5, "No signals", ha="center", va="center", color=_INK, fontsize=14)
+    axes.set_xlabel("Volatility a year", color=_INK)
+    axes.set_ylabel("Momentum", color=_INK)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    return _png(canvas)
+
+
+def _bare(axes: "Axes") -> None:
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.tick_params(colors=_INK, labelsize=9, length=0)
 
 
 def _draw(figure: "Figure", snapshots: pa.Table, benchmarks: Sequence[Benchmark]) -> None:
@@ -83,10 +140,8 @@ def _dress(upper: "Axes", lower: "Axes") -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
     for axes in (upper, lower):
+        _bare(axes)
         axes.grid(axis="y", color=_GRID, lw=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-        axes.tick_params(colors=_INK, labelsize=9, length=0)
         axes.margins(x=0.01)
     upper.tick_params(labelbottom=False)
     if upper.get_yscale() == "log":

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import dagster as dg
-
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.ledger import Reader
 from stocker_pipeline.ledger.limit_records import LimitRejection
+from stocker_pipeline.orchestration.markdown import table
 from stocker_pipeline.stages.overview import breaker_now, ticket_of
 from stocker_pipeline.stages.parity import Parity
 from stocker_pipeline.stages.trading import Venue
@@ -42,9 +41,9 @@ def tomorrow_metadata(
     after = found["gross_exposure_after"]
     stopped = [[one["symbol"], one["limit"], one["sentence"]] for one in found["suppressed"]]
     return {
-        **({"next_stopped": _table(["symbol", "limit", "why"], stopped)} if stopped else {}),
+        **({"next_stopped": table(["symbol", "limit", "why"], stopped)} if stopped else {}),
         "next_session": coming.isoformat(),
-        "next_orders": _table(columns, rows) if rows else "none",
+        "next_orders": table(columns, rows) if rows else "none",
         **({} if after is None else {"gross_exposure_after_next_orders": after}),
     }
 
@@ -60,7 +59,7 @@ def parity_metadata(found: Parity) -> Mapping[str, Any]:
         "nav": last.nav_e4 / 1e4,
         "backtest_nav": last.twin_nav_e4 / 1e4,
         "gap": last.gap_e4 / 1e4,
-        "causes": _table(
+        "causes": table(
             ["cause", "dollars", "meaning"],
             [
                 [cause.value, f"{amount / 1e4:,.4f}", cause.meaning]
@@ -88,7 +87,7 @@ def _targets(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
     rows = reader.decisions(name, session)
     return {
         "decisions": len(rows),
-        "why": _table(
+        "why": table(
             ["symbol", "target", "held", "desired", "ordered", "decision", "overridden by"],
             [
                 [
@@ -112,7 +111,7 @@ def _orders(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
     return {
         **_stopped(stopped),
         "orders": len(orders),
-        "table": _table(
+        "table": table(
             ["symbol", "quantity", "reference", "decision", "state", "filled"],
             [
                 [
@@ -133,7 +132,7 @@ def _stopped(found: Sequence[LimitRejection]) -> Mapping[str, Any]:
     if not found:
         return {}
     return {
-        "stopped_by_limits": _table(
+        "stopped_by_limits": table(
             ["symbol", "limit", "when", "why"],
             [[one.symbol, one.limit, one.stage.value, one.sentence] for one in found],
         )
@@ -144,7 +143,7 @@ def _fills(reader: Reader, name: str, session: date) -> Mapping[str, Any]:
     fills = [booked.execution for booked in reader.executions(name, session=session)]
     return {
         "fills": len(fills),
-        "table": _table(
+        "table": table(
             ["symbol", "quantity", "price", "commission", "at"],
             [
                 [
@@ -183,16 +182,5 @@ def _snapshot(reader: Reader, name: str, portfolio: Portfolio, session: date) ->
     return found
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MarkdownMetadataValue:
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
 def _number(value: Any) -> Any:
     return f"{value:,.4f}" if isinstance(value, float) else value
-
-
-def _cell(value: Any) -> str:
-    """Words of a person or a broker must not break the table."""
-    return str(value).replace("|", "\\|").replace("\n", " ")

@@ -25,6 +25,7 @@ from stocker_pipeline.orchestration.portfolio_metadata import (
     book_metadata,
     overridden,
     signals_metadata,
+    signals_pictured,
 )
 from stocker_pipeline.orchestration.resources import OverridesResource
 from stocker_pipeline.orchestration.session_numbers import add_by_session, numbers_by_session
@@ -112,7 +113,8 @@ def portfolio_definitions(name: str, portfolio: Portfolio) -> dg.Definitions:
     ) -> dg.MaterializeResult[Any]:
         effective, opening, start, end = started(lake, overrides, list(context.partition_keys))
         result = forecast(lake, name, effective, opening, start, end)
-        context.add_asset_metadata(signals_metadata(result), partition_key=end.isoformat())
+        found = {**signals_metadata(result), **signals_pictured(result)}
+        context.add_asset_metadata(found, partition_key=end.isoformat())
         return dg.MaterializeResult(metadata=overridden(overrides))
 
     chain = [None, *BOOK_ASSETS][:-1]

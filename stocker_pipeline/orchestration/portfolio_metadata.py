@@ -5,7 +5,6 @@ overrides. Metadata of single sessions would cost more than the backfill: adding
 what was added before.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stocker_pipeline.analytics.benchmarks import benchmark_navs
-from stocker_pipeline.analytics.pictures import equity_picture
+from stocker_pipeline.analytics.pictures import equity_picture, signals_picture
 from stocker_pipeline.analytics.record import days_of
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import SNAPSHOTS
+from stocker_pipeline.orchestration.markdown import picture, table
 from stocker_pipeline.orchestration.resources import OverridesResource
 from stocker_pipeline.stages.forecast import Forecasted
 from stocker_pipeline.stages.market import current_bars, members_on
@@ -32,15 +32,24 @@ _TABLES = {
 }
 """Asset → the table it writes."""
 
+_ROWS_SHOWN = 100
+
 
 def signals_metadata(result: Forecasted) -> Mapping[str, Any]:
-    """Counts, reasons and versions of a forecast, for its last session."""
+    """Counts, reasons and versions of a forecast, and each symbol's, for its last session."""
     return {
+        "signals_of_session": _signal_table(result.last),
         "signals": result.signals,
         "without_signal": dict(result.silent),
         "read_versions": dict(result.read),
         "written_version": result.version,
     }
+
+
+def signals_pictured(result: Forecasted) -> Mapping[str, Any]:
+    """Momentum against volatility on the last session."""
+    label = "Momentum against volatility"
+    return {"momentum_and_volatility": picture(signals_picture(result.last), label)}
 
 
 def book_metadata(
@@ -90,26 +99,47 @@ def _summary(result: Traded, lake: Lake, name: str, portfolio: Portfolio) -> Map
         member=members_on(portfolio, bars, days_of(book)),
         price_basis=portfolio.parameters.price_basis,
     )
-    picture = equity_picture(book, navs)
-    encoded = base64.b64encode(picture).decode()
     return {
         "nav": float(snapshots["nav"][-1].as_py()),
         "drawdown": snapshots["drawdown"][-1].as_py(),
         "gross_exposure": snapshots["gross_exposure"][-1].as_py(),
-        "equity_and_drawdown": dg.MetadataValue.md(
-            f"![NAV and drawdown](data:image/png;base64,{encoded})"
+        "equity_and_drawdown": picture(equity_picture(book, navs), "NAV and drawdown"),
+        "positions": table(
+            ("symbol", "quantity", "mark", "market value"),
+            [
+                (
+                    row["symbol"],
+                    f"{row['quantity']:,}",
+                    f"{row['mark']:,.2f}",
+                    f"{row['market_value']:,.2f}",
+                )
+                for row in held.to_pylist()
+            ],
         ),
-        "positions": dg.MetadataValue.md(_markdown(held)),
         "sessions_of_run": snapshots.num_rows,
         "sessions_removed_after_run": result.removed_sessions,
     }
 
 
-def _markdown(positions: pa.Table) -> str:
-    rows = ["| symbol | quantity | mark | market value |", "|---|---:|---:|---:|"]
-    rows += [
-        f"| {row['symbol']} | {row['quantity']:,} | {row['mark']:,.2f} "
-        f"| {row['market_value']:,.2f} |"
-        for row in positions.to_pylist()
+def _signal_table(signals: pa.Table) -> dg.MarkdownMetadataValue:
+    """The largest weights first; a page of three thousand symbols is read by nobody."""
+    found = sorted(signals.to_pylist(), key=lambda row: (-abs(row["weight"] or 0), row["symbol"]))
+    rows: list[tuple[str, ...]] = [
+        (
+            row["symbol"],
+            _number(row["momentum"], "+.2%"),
+            _number(row["vol"], ".2%"),
+            _number(row["direction"], "+d"),
+            _number(row["weight"], "+.4f"),
+            row["reason"] or "",
+        )
+        for row in found[:_ROWS_SHOWN]
     ]
-    return "\n".join(rows)
+    if len(found) > _ROWS_SHOWN:
+        rows.append((f"{len(found) - _ROWS_SHOWN:,} more, in the lake", *[""] * 5))
+    columns = ("symbol", "momentum", "volatility a year", "direction", "weight", "why none")
+    return table(columns, rows)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

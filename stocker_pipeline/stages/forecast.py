@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stocker_pipeline.domain.portfolio import PortfolioParameters
 from stocker_pipeline.engine.history import PriceHistory
@@ -23,12 +24,19 @@ from stocker_pipeline.strategies.portfolio import Portfolio
 
 @dataclass(frozen=True)
 class Forecasted:
-    """What a forecast of a range left behind."""
+    """What a forecast of a range left behind.
+
+    Attributes:
+        signals: How many rows have one.
+        silent: Reason → rows without one.
+        last: The rows of the last session, by symbol.
+    """
 
     signals: int
     silent: Mapping[str, int]
     read: Mapping[str, int]
     version: int
+    last: pa.Table
 
 
 def signal_parameters(portfolio: Portfolio) -> dict[str, Any]:
@@ -105,4 +113,5 @@ def forecast(
         silent=dict(sorted(silent.items())),
         read=read,
         version=version,
+        last=rows.filter(pc.equal(rows["session"], last)),
     )

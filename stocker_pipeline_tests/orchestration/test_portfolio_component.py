@@ -63,9 +63,11 @@ def run(lake: Lake):
         yield over
 
 
-def metadata_of(instance: dg.DagsterInstance, session: date) -> dict[str, object]:
+def metadata_of(
+    instance: dg.DagsterInstance, session: date, asset: dg.AssetKey = SNAPSHOT
+) -> dict[str, object]:
     events = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=SNAPSHOT, asset_partitions=[session.isoformat()]), limit=1
+        dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[session.isoformat()]), limit=1
     )
     found = events.records[0].asset_materialization
     assert found is not None
@@ -91,6 +93,19 @@ def test_the_last_session_of_a_run_has_the_picture_and_the_versions(run, lake):
     assert last["read_versions"] == lake.versions((*MARKET_DATASETS, SIGNALS))
     assert last["read_versions"]["bars"] == 1
     assert "overrides" not in last
+
+
+def test_the_last_session_of_a_run_has_its_signals_as_a_picture_and_a_table(run, lake):
+    instance, outcome = run(FIRST, MIDDLE)
+    assert outcome.success, outcome.error
+    last = metadata_of(instance, MIDDLE, dg.AssetKey(["p", "signals"]))
+    assert str(last["momentum_and_volatility"]).startswith("![Momentum against volatility](data:")
+    rows = lake.read(SIGNALS, portfolio="p", first=MIDDLE, last=MIDDLE).to_pylist()
+    lines = str(last["signals_of_session"]).splitlines()[2:]
+    assert len(lines) == len(rows)
+    for row in rows:
+        (line,) = [line for line in lines if line.startswith(f"| {row['symbol']} |")]
+        assert f"{row['weight']:+.4f}" in line if row["reason"] is None else row["reason"] in line
 
 
 def test_every_session_has_the_numbers_that_are_plotted(run, lake):
