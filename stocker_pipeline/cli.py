@@ -47,6 +47,7 @@ from stocker_pipeline.commands.report import (
     report,
     write_tear_sheet,
 )
+from stocker_pipeline.commands.runs import runs as list_runs
 from stocker_pipeline.commands.universe import universe_app
 from stocker_pipeline.domain.errors import InputRefused, StockerError
 from stocker_pipeline.redaction import clean_streams, install
@@ -81,6 +82,7 @@ for asked in (
 ):
     app.command()(asked)
 app.command("open")(open_pages)
+app.command("runs")(list_runs)
 app.add_typer(bars_app, name="bars")
 app.add_typer(universe_app, name="universe")
 app.add_typer(cash_app, name="cash")

@@ -1,5 +1,6 @@
 """``stocker compare``: books side by side, as a page and as a table."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,21 +95,17 @@ def _book(settings: "Settings", text: str) -> "ComparedBook":
             run = run_book(opened, text)
         return book_of_backtest(lake, run)
     raise ConfigurationRefused(
-        f"a portfolio ({', '.join(portfolio_names())}), the whole id of a Dagster run, or a folder "
-        "that stocker simulate wrote",
+        f"a portfolio ({', '.join(portfolio_names())}), the id of a Dagster run, or a folder that "
+        "stocker simulate wrote",
         repr(text),
         where="stocker compare",
-        remedy="Correct the name; the runs page of the UI shows ids.",
+        remedy="Correct the name; stocker runs lists ids.",
     )
 
 
 def _is_run_id(text: str) -> bool:
-    import uuid
-
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
+    """Whether it may be an id, or the first digits of one."""
+    return re.fullmatch(r"[0-9a-f]{8}[0-9a-f-]{0,28}", text) is not None
 
 
 def _answer(found: "Comparison", page: Path) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_folders_of_simulate_are_compared_too(stocker, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("books", "code", "words"),
     [
-        (("nobody", TREND), 4, "the whole id of a Dagster run"),
+        (("nobody", TREND), 4, "the id of a Dagster run"),
         ((TREND, HOLD), 5, f"stocker backtest {TREND}"),
         ((BOOK, TREND), 5, "not begun"),
     ],
