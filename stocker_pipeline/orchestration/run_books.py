@@ -6,6 +6,7 @@ Belongs here: reading the records of runs. Stays out: reading tables (``stages.r
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
@@ -62,7 +63,12 @@ def run_history(
         portfolio: None = of every portfolio.
     """
     found = (run for run in _backtest_runs(opened) if portfolio in (None, run.portfolio))
-    return [_with_end(opened, run) for run in islice(found, limit)]
+    said = cache(partial(_said_of_ends, opened))
+    return [
+        replace(run, nav_usd=end.get("nav"), drawdown=end.get("drawdown"))
+        for run in islice(found, limit)
+        for end in (said(run.portfolio, run.last).get(run.run_id, {}),)
+    ]
 
 
 def _backtest_runs(opened: dg.DagsterInstance) -> Iterator[BacktestRun]:
@@ -81,11 +87,6 @@ def _backtest_runs(opened: dg.DagsterInstance) -> Iterator[BacktestRun]:
                     str(end),
                     _given(run),
                 )
-
-
-def _with_end(opened: dg.DagsterInstance, run: BacktestRun) -> BacktestRun:
-    said = _said_of_end(opened, run.portfolio, run.last, run.run_id)
-    return replace(run, nav_usd=said.get("nav"), drawdown=said.get("drawdown"))
 
 
 def run_book(opened: dg.DagsterInstance, run_id: str) -> RunBook:
@@ -113,7 +114,7 @@ def run_book(opened: dg.DagsterInstance, run_id: str) -> RunBook:
     )
     if capital is not None:
         overrides["initial_capital"] = capital
-    said = _said_of_end(opened, name, end, run.run_id)
+    said = _said_of_ends(opened, name, end).get(run.run_id, {})
     if WRITTEN not in said:
         raise _refused(run_id, "its last snapshot does not say which versions it wrote")
     versions = dict(said[WRITTEN])
@@ -154,21 +155,23 @@ def _given(run: dg.DagsterRun) -> Mapping[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def _said_of_end(
-    opened: dg.DagsterInstance, name: str, session: str, run_id: str
-) -> Mapping[str, Any]:
-    """Metadata of the snapshot with which a run ended; empty where it did not get there."""
+def _said_of_ends(
+    opened: dg.DagsterInstance, name: str, session: str
+) -> Mapping[str, Mapping[str, Any]]:
+    """Run → metadata of its snapshot of a session; a run that did not get there has none."""
     found = opened.fetch_materializations(
         dg.AssetRecordsFilter(
             asset_key=dg.AssetKey([name, "portfolio_snapshot"]), asset_partitions=[session]
         ),
         limit=_EVENTS_SEARCHED,
     )
+    # The newest first: where a run was resumed, its last word counts.
+    said: dict[str, Mapping[str, Any]] = {}
     for record in found.records:
         made = record.asset_materialization
-        if record.run_id == run_id and made is not None:
-            return {name: value.value for name, value in made.metadata.items()}
-    return {}
+        if made is not None and record.run_id not in said:
+            said[record.run_id] = {name: value.value for name, value in made.metadata.items()}
+    return said
 
 
 def _refused(run_id: str, received: str) -> InputRefused:

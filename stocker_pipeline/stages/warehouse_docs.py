@@ -33,7 +33,7 @@ class WarehouseDocs:
     warehouse: Path
     folder: Path
     lake_root: str
-    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def possible(self) -> bool:
