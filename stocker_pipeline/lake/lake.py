@@ -108,7 +108,7 @@ class Lake(Reader):
             except CommitFailedError:
                 if attempt == _COMMIT_ATTEMPTS - 1:
                     raise
-        self._join_small_files(dataset)
+        _join_small_files(table)
         return fresh
 
     def replace(
@@ -167,22 +167,9 @@ class Lake(Reader):
                 # Another run committed between our read and our write.
                 if attempt == _COMMIT_ATTEMPTS - 1:
                     raise
-        self._join_small_files(dataset)
-        version = self.version(dataset)
-        assert version is not None
-        return version
-
-    def _join_small_files(self, dataset: Dataset) -> None:
-        """Put the rows of many files into one, as a version with the same rows.
-
-        The files stay where they are: versions before are read from them.
-        """
-        table = self._open(dataset)
-        if table is None or len(table.file_uris()) <= _FILES_MAX:
-            return
-        # Left to the next write where another writer came in between.
-        with suppress(CommitFailedError):
-            table.optimize.compact(post_commithook_properties=_KEEP_VERSIONS)
+        _join_small_files(table)
+        # Delta moves the object on with what it commits; to open it again reads the log again.
+        return table.version()
 
     def _open(self, dataset: Dataset, version: int | None = None) -> DeltaTable | None:
         try:
@@ -199,6 +186,18 @@ class Lake(Reader):
             storage_options=self._options,
             configuration={"delta.enableExpiredLogCleanup": "false"},
         )
+
+
+def _join_small_files(table: DeltaTable) -> None:
+    """Put the rows of many files into one, as a version with the same rows.
+
+    The files stay where they are: versions before are read from them.
+    """
+    if len(table.file_uris()) <= _FILES_MAX:
+        return
+    # Left to the next write where another writer came in between.
+    with suppress(CommitFailedError):
+        table.optimize.compact(post_commithook_properties=_KEEP_VERSIONS)
 
 
 def _how(table: DeltaTable, dataset: Dataset) -> dict[str, Any]:
