@@ -1,4 +1,4 @@
-# One command each; `make check` is what CI runs.
+# One command each; `make check` and `make year` are what CI runs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export STOCKER_HOME ?= $(CURDIR)/.stocker
 export DAGSTER_HOME ?= $(STOCKER_HOME)/dagster
 
-.PHONY: help setup demo test slow soak browser check format ui clean bench bench-engine bench-backfill bench-session lock
+.PHONY: help setup demo test slow year soak browser check format ui clean bench bench-engine bench-backfill bench-session lock
 
 help: ## Show the commands.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -41,7 +41,10 @@ test: $(VENV)/.dev ## Run the whole test suite.
 	@$(BIN)/python -m pytest -q -n auto
 
 slow: $(VENV)/.dev ## Run the longer tests too.
-	@$(BIN)/python -m pytest -q -m 'slow or not slow'
+	@$(BIN)/python -m pytest -q -n auto -m 'slow or not slow'
+
+year: $(VENV)/.dev ## A paper book for a year under random faults, 5 seeds, as CI runs it.
+	@$(BIN)/python -m stocker_pipeline_tests.soak --years 1 --seeds 5
 
 soak: $(VENV)/.dev ## A paper book for 10 years under random faults, 20 seeds (long).
 	@$(BIN)/python -m stocker_pipeline_tests.soak --years 10 --seeds 20 --write
@@ -49,7 +52,7 @@ soak: $(VENV)/.dev ## A paper book for 10 years under random faults, 20 seeds (l
 browser: $(VENV)/.dev ## Launch a backtest in the UI with an installed Chromium, by clicking.
 	@$(BIN)/python -m pytest -q -m browser
 
-check: $(VENV)/.dev ## Everything CI runs: format, lint, types, imports, definitions, tests.
+check: $(VENV)/.dev ## Format, lint, types, imports, definitions, tests. CI runs it, then make year.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

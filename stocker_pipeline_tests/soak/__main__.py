@@ -114,11 +114,18 @@ def table(twin: Remains, all_found: Sequence[Remains]) -> str:
     kinds = ", ".join(f"{kind} {_shown(count)}" for kind, count in sorted(fired.items()))
     return (
         f"{_shown(twin.sessions)} sessions ({twin.sessions / SESSIONS_A_YEAR:.3g} years) from "
-        f"{FIRST} on, seeds {', '.join(str(one.seed) for one in all_found)}. The twin has "
+        f"{FIRST} on, {_seeds([one.seed for one in all_found])}. The twin has "
         f"{_shown(twin.orders)} orders and {_shown(twin.fills)} fills.\n\n"
         + "\n".join(rows)
         + f"\n\nFaults by kind: {kinds}.\n"
     )
+
+
+def _seeds(found: Sequence[int]) -> str:
+    """``seeds 1 to 20`` where none is left out, else each of them."""
+    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
+        return f"seeds {found[0]} to {found[-1]}"
+    return f"seeds {', '.join(map(str, found))}"
 
 
 def _numbers(mode: Mode, found: Sequence[Remains], twin: Remains) -> tuple[object, ...]:
