@@ -116,17 +116,16 @@ _IN_LEDGER = {"paper", "live"}
 """Modes of portfolios whose books are in the ledger."""
 
 
-def _written_by(source: str, table: str) -> list[dg.AssetDep]:
+def _written_by(source: str, table: str, modes: Mapping[str, Any]) -> list[dg.AssetDep]:
     """The assets behind a table; none behind what portfolios are set to, which is in files."""
     if table in _OF_BOOKS.get(source, ()):
-        asset, books = _OF_BOOKS[source][table], _books_of(source, table)
+        asset, books = _OF_BOOKS[source][table], _books_of(source, table, modes)
         return [dg.AssetDep([name, asset]) for name in books]
     return [dg.AssetDep(asset) for asset in _OF_THE_MARKET.get(table, ()) if source == "lake"]
 
 
-def _books_of(source: str, table: str) -> list[str]:
+def _books_of(source: str, table: str, modes: Mapping[str, Any]) -> list[str]:
     """Portfolios whose rows a table has: backtests in the lake, the others in the ledger."""
-    modes = {name: portfolio_data(name, None)[0].get("mode") for name in portfolio_names()}
     if table == "signals":
         return list(modes)
     in_ledger = source == "ledger" or table == "parity"
@@ -135,6 +134,13 @@ def _books_of(source: str, table: str) -> list[str]:
 
 class _Translator(DagsterDbtTranslator):
     """A source depends on the assets that write it, of *every* portfolio that has rows there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Read once: dagster-dbt asks for each model ten times.
+        self._modes = {
+            name: portfolio_data(name, None)[0].get("mode") for name in portfolio_names()
+        }
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
@@ -147,7 +153,9 @@ class _Translator(DagsterDbtTranslator):
         ]
         models = [dep for dep in spec.deps if dep.asset_key.path[0] not in _SOURCES]
         written = [
-            dep for source in sources for dep in _written_by(source["source_name"], source["name"])
+            dep
+            for source in sources
+            for dep in _written_by(source["source_name"], source["name"], self._modes)
         ]
         layer = manifest["nodes"][unique_id]["fqn"][1] if unique_id in manifest["nodes"] else None
         return spec.replace_attributes(
