@@ -8,8 +8,6 @@ document on standard output.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,6 +46,7 @@ from stocker_pipeline.commands.report import (
     write_tear_sheet,
 )
 from stocker_pipeline.commands.runs import runs as list_runs
+from stocker_pipeline.commands.spared_imports import spared_imports
 from stocker_pipeline.commands.universe import universe_app
 from stocker_pipeline.domain.errors import InputRefused, StockerError
 from stocker_pipeline.redaction import clean_streams, install
@@ -125,7 +124,7 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Run a backtest from files to files: the same engine, without Dagster and the lake."""
-    with _spared_imports():
+    with spared_imports():
         from stocker_pipeline.analytics.metrics import performance_metrics
         from stocker_pipeline.analytics.wording import metrics_values
         from stocker_pipeline.stages.portfolios import parsed_overrides
@@ -227,22 +226,6 @@ def _settings() -> "Settings":
     from stocker_pipeline.settings import Settings
 
     return Settings()
-
-
-@contextmanager
-def _spared_imports() -> Iterator[None]:
-    """Spare ``simulate`` what it would load and not use, in a process that is this command's."""
-    if getattr(sys.modules["__main__"], "main", None) is not main:
-        yield
-        return
-    from stocker_pipeline.lean_imports import spare_pandas_and_scipy, without_collection
-
-    with without_collection():
-        yield
-        from stocker_pipeline.strategies.registry import strategies
-
-        strategies()  # those of other packages, which may use pandas
-        spare_pandas_and_scipy()
 
 
 def _lake_range(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from rich.table import Table
 
 from stocker_pipeline.commands.output import AsJson, out, parsed_day, print_json, shown_path
+from stocker_pipeline.commands.spared_imports import spared_imports
 from stocker_pipeline.domain.errors import BookRefused, InputRefused
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from stocker_pipeline.settings import Settings
     from stocker_pipeline.stages.report import Report
     from stocker_pipeline.strategies.portfolio import Portfolio
+
+
+_HEAVY = ("stocker_pipeline.stages.report_backtest", "stocker_pipeline.stages.report_day")
+"""What the functions below import: a page is asked for at a glance, and half of it was loading."""
 
 
 def report(
@@ -31,8 +37,11 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write the report of a session (the last one); of a backtest its tear sheet too."""
-    from stocker_pipeline.settings import Settings
-    from stocker_pipeline.stages.portfolios import named_portfolio
+    with spared_imports():
+        for module in _HEAVY:
+            import_module(module)
+        from stocker_pipeline.settings import Settings
+        from stocker_pipeline.stages.portfolios import named_portfolio
 
     settings, chosen = Settings(), named_portfolio(portfolio)
     on, of_week = parsed_day(session, "--session"), parsed_day(week, "--week")

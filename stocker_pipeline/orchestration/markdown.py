@@ -1,15 +1,22 @@
 """Tables and pictures as Dagster's pages show them: Markdown. Stays out: what is in them."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MarkdownMetadataValue:
-    """A table; words of a person, a file or a broker do not break it."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Collection[str] = ()
+) -> dg.MarkdownMetadataValue:
+    """A table; words of a person, a file or a broker do not break it.
+
+    Args:
+        right: Columns of numbers.
+    """
+    rule = "".join("---:|" if column in right else "---|" for column in columns)
+    lines = ["| " + " | ".join(columns) + " |", "|" + rule]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return dg.MetadataValue.md("\n".join(lines))
 

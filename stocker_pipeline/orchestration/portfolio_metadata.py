@@ -115,6 +115,7 @@ def _summary(result: Traded, lake: Lake, name: str, portfolio: Portfolio) -> Map
                 )
                 for row in held.to_pylist()
             ],
+            right=("quantity", "mark", "market value"),
         ),
         "sessions_of_run": snapshots.num_rows,
         "sessions_removed_after_run": result.removed_sessions,
@@ -138,7 +139,7 @@ def _signal_table(signals: pa.Table) -> dg.MarkdownMetadataValue:
     if len(found) > _ROWS_SHOWN:
         rows.append((f"{len(found) - _ROWS_SHOWN:,} more, in the lake", *[""] * 5))
     columns = ("symbol", "momentum", "volatility a year", "direction", "weight", "why none")
-    return table(columns, rows)
+    return table(columns, rows, right=columns[1:-1])
 
 
 def _number(value: float | None, form: str) -> str:

@@ -17,7 +17,6 @@ from stocker_pipeline.domain.trading_day import TradingDay
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.ledger import Ledger
 from stocker_pipeline.ledger.engines import ledger_url, sqlite_file
-from stocker_pipeline.ledger.migrate import upgrade
 from stocker_pipeline.stages import day as days
 from stocker_pipeline.stages.audit import HEADS_FILE, note_head
 from stocker_pipeline.stages.desk import Desk
@@ -81,6 +80,9 @@ class Venue:
         """
         target = ledger_url(self.ledger_url)
         if target.get_backend_name() == "sqlite" and not sqlite_file(target).exists():
+            # Alembic takes longer to load than a book that is there takes to read.
+            from stocker_pipeline.ledger.migrate import upgrade
+
             upgrade(self.ledger_url)
         with Ledger.open(self.ledger_url, clock=SystemClock(), environment=self.environment) as it:
             note_kill_file(it, self.kill_file)

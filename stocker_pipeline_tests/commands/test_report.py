@@ -18,6 +18,7 @@ from stocker_pipeline.stages.report_day import days_of_book
 from stocker_pipeline.stages.trade import trade
 from stocker_pipeline_tests.commands.conftest import venue_at
 from stocker_pipeline_tests.commands.paper import BOOK, FIRST, LAST, NEXT
+from stocker_pipeline_tests.test_cli_imports import loaded
 
 SESSIONS = SessionCalendar.between(FIRST, LAST).sessions(FIRST, LAST).tolist()
 BACKTEST = "trend_backtest"
@@ -58,6 +59,13 @@ def test_the_report_of_a_paper_book_is_a_file_and_an_answer(paper, book_home, le
     assert not list(page.parent.glob("*.partial"))
     code, printed, _ = paper("report", BOOK)
     assert (code, f"{LAST}.html" in printed) == (0, True)
+
+
+def test_a_page_loads_nothing_that_it_does_not_use(book_home):
+    modules = loaded("report", BOOK, "--json")
+    assert "sqlalchemy" in modules
+    unused = {"alembic", "dagster", "duckdb", "matplotlib", "pandas", "plotly", "scipy.linalg"}
+    assert sorted(unused & modules) == []
 
 
 def test_writing_a_report_changes_nothing_in_the_book(paper):

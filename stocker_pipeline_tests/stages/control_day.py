@@ -17,6 +17,7 @@ from stocker_pipeline_tests.stages.faults.faulty_day import (
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     Homes,
+    dialect,
     new_home,
     postgres_template,
     sqlite_template,
@@ -32,11 +33,6 @@ TARGETS = pytest.mark.parametrize(
     [WHOLE, pytest.param(ACCOUNT, marks=SLOW), pytest.param(ALL, marks=SLOW)],
     ids=str,
 )
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=SLOW)])
-def dialect(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture

@@ -15,16 +15,12 @@ from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, 
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     Homes,
+    dialect,
     new_home,
     postgres_template,
     sqlite_template,
 )
 from stocker_pipeline_tests.stages.paper_scripts import MARKET
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def dialect(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture

@@ -20,23 +20,14 @@ from stocker_pipeline_tests.stages.faults.faulty_day import FIRST, SECOND, Day, 
 from stocker_pipeline_tests.stages.paper_day import BOOK
 from stocker_pipeline_tests.stages.paper_homes import (  # noqa: F401
     Homes,
+    dialect,
     new_home,
     postgres_template,
     sqlite_template,
 )
-from stocker_pipeline_tests.stages.paper_scripts import MARKET, order_id
+from stocker_pipeline_tests.stages.paper_scripts import order_id
 
 SLOW = pytest.mark.slow
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=SLOW)])
-def dialect(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def day(new_home: Homes) -> Day:  # noqa: F811
-    return Day.begin(new_home(MARKET))
 
 
 @dataclass
