@@ -31,7 +31,14 @@ from stocker_pipeline.engine.marking import (
     keep_positions,
     mark_positions,
 )
-from stocker_pipeline.engine.plan import Plan, choose_symbols, empty_plan, plan_orders, references
+from stocker_pipeline.engine.plan import (
+    Plan,
+    choose_symbols,
+    empty_plan,
+    look_up_opens,
+    plan_orders,
+    references,
+)
 from stocker_pipeline.engine.rebalance import order_for, restrained
 from stocker_pipeline.engine.record import (
     BREAKER_FACTOR,
@@ -103,15 +110,22 @@ def size_session(
 
 @njit(cache=True, error_model="numpy", **INLINE)
 def execute(
-    market: Market, rules: Rules, book: Book, t: int, j: int, quantity: int, fills: Log
+    market: Market,
+    rules: Rules,
+    book: Book,
+    t: int,
+    j: int,
+    quantity: int,
+    opening: float,
+    fills: Log,
 ) -> int:
     """E21–E23 and E26 for one order at the open of ``t``; returns the signed shares filled."""
-    if np.isnan(market.open[t, j]):
+    if np.isnan(opening):
         return 0
     filled = fill_quantity(quantity, market.volume[t, j], rules.max_participation)
     if filled == 0:
         return 0
-    price = fill_price(market.open[t, j], filled, rules.slippage_bps)
+    price = fill_price(opening, filled, rules.slippage_bps)
     commission = fill_commission(filled, rules)
     realised = book_fill(book, j, filled, price, commission)
     at = fills.count[0]
@@ -171,7 +185,9 @@ def trade_session(
     decision: np.ndarray,
 ) -> None:
     """E18–E26 for the symbols that the plan names."""
-    for k in range(choose_symbols(plan, rules, detail)):
+    count = choose_symbols(plan, rules, detail)
+    look_up_opens(market.open[t], plan, count)
+    for k in range(count):
         j = plan.chosen[k]
         held = book.quantity[j]
         leaving = False
@@ -190,7 +206,7 @@ def trade_session(
         desired_row[j] = desired
         if quantity == 0:
             continue
-        filled = execute(market, rules, book, t, j, quantity, fills)
+        filled = execute(market, rules, book, t, j, quantity, plan.opening[k], fills)
         plan.shares[j] = book.quantity[j]
         if detail:
             write_order(orders, t, j, quantity, desired, held, filled, code, reference[j])

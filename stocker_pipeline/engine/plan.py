@@ -28,6 +28,7 @@ class Plan(NamedTuple):
         wanted: Shares wanted as a whole float, NaN without a reference.
         shares: The book's quantities as floats; exact, for SHARES_LIMIT is below 2^53.
         change: What the change of the position is worth, dollars, NaN without a reference.
+        opening: Opens of the chosen symbols, in their order, dollars.
         chosen: The symbols to decide one by one, in the order of the columns.
         aged: ``[1]``: whether a mark may be older than the session before.
     """
@@ -37,6 +38,7 @@ class Plan(NamedTuple):
     wanted: np.ndarray
     shares: np.ndarray
     change: np.ndarray
+    opening: np.ndarray
     chosen: np.ndarray
     aged: np.ndarray
 
@@ -48,6 +50,7 @@ def empty_plan(symbols: int, quantity: np.ndarray) -> Plan:
         np.empty(symbols),
         np.empty(symbols),
         quantity.astype(np.float64),
+        np.empty(symbols),
         np.empty(symbols),
         np.empty(symbols, np.uintp),
         np.ones(1, np.bool_),
@@ -117,3 +120,13 @@ def choose_symbols(plan: Plan, rules: Rules, everyone: bool) -> int:
         plan.chosen[count] = j
         count += 1 if plan.change[j] >= least else 0
     return count
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def look_up_opens(opens: np.ndarray, plan: Plan, count: int) -> None:
+    """Opens of the first ``count`` chosen symbols.
+
+    They lie far apart: here the processor waits for many at once, between fills for one by one.
+    """
+    for k in range(count):
+        plan.opening[k] = opens[plan.chosen[k]]

@@ -20,6 +20,7 @@ from stocker_pipeline.engine.signals import (
     VolatilityState,
     empty_volatility,
     expand,
+    is_dense,
     momentum_and_volatility,
     momentum_row,
     next_volatility,
@@ -164,25 +165,29 @@ class Trend(Strategy[TrendParameters]):
         return Forecast(weights, momentum, volatility)
 
     def weights_in_parts(self, history: PriceHistory) -> Iterator[np.ndarray]:
-        """One pass over the prices where no bar is missing; else as everywhere.
+        """One pass over the prices up to the first missing bar; as everywhere from there on.
 
         Every symbol of a session is in the same part, so that a part is the same to the last bit
         whoever makes it: in a large market a thread does, one part ahead.
         """
-        if not (history.dense and history.member.all()):
+        if not history.member.all():
             return super().weights_in_parts(history)
-        parts = self._dense_parts(history)
+        parts = self._parts_while_dense(history)
         return ahead(parts) if history.index.size >= _CELLS_FOR_A_THREAD else parts
 
-    def _dense_parts(self, history: PriceHistory) -> Iterator[np.ndarray]:
+    def _parts_while_dense(self, history: PriceHistory) -> Iterator[np.ndarray]:
         parameters, symbols = self.parameters, len(history.symbols)
         state = empty_volatility(symbols, parameters.window, parameters.ewma_lambda)
         momentum, volatility = np.empty(symbols), np.empty(symbols)
         bar, rows = 0, max(_CELLS_OF_A_PART // symbols, 1)
         for start in range(history.first, history.last + 1, rows):
-            weights = np.empty((min(rows, history.last + 1 - start), symbols))
+            stop = min(start + rows, history.last + 1)
+            if not is_dense(history.index[bar : stop - 1]):
+                yield self.forecast_range(history).weights[start : history.last + 1]
+                return
+            weights = np.empty((stop - start, symbols))
             _weights_of_dense(
-                history.own,
+                history.index,
                 parameters.lookback,
                 parameters.ewma_lambda,
                 bar,
@@ -192,7 +197,7 @@ class Trend(Strategy[TrendParameters]):
                 volatility,
                 weights,
             )
-            bar = start + len(weights) - 1
+            bar = stop - 1
             yield weights
 
     def _signals(self, values: np.ndarray, bars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Rules that every registered strategy keeps, whoever wrote it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,21 @@ def test_weights_come_in_parts_that_follow_each_other_whoever_makes_them(monkeyp
         parts = list(rule.weights_in_parts(past))
         assert [len(part) for part in parts] == [3] * (len(wanted) // 3) + [len(wanted) % 3]
         assert np.array_equal(np.concatenate(parts), wanted, equal_nan=True)
+
+
+@pytest.mark.parametrize("row", [0, FIRST, 200, 201, 202, ROWS - 2, ROWS - 1])
+def test_from_a_missing_bar_on_the_weights_are_those_of_own_bars(monkeypatch, row):
+    """Three sessions at a time: the bar is missing in, before and behind a part's last row."""
+    monkeypatch.setattr(trend, "_CELLS_OF_A_PART", 3 * len(UNIVERSE))
+    rule, panel = portfolio_of("trend_literal").rule(), world(gaps=False)
+    index = panel.index.copy()
+    index[row, 2] = np.nan
+    past = history(replace(panel, index=index), FIRST, ROWS - 1)
+    assert not past.dense
+    parts = list(rule.weights_in_parts(past))
+    assert np.array_equal(
+        np.concatenate(parts), rule.forecast_range(past).weights[FIRST:], equal_nan=True
+    )
 
 
 def test_a_forecast_is_the_same_whatever_range_it_is_made_in(portfolio):
