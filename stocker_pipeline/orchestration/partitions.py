@@ -1,16 +1,72 @@
-"""Sessions as Dagster partitions. The partition key is the session's date and nothing else."""
+"""Sessions as Dagster partitions. The partition key is the session's date and nothing else.
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+What this leans on, private in Dagster 1.13.27 and held by a test: the method
+``_iterate_time_windows`` of a definition by time windows.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from functools import cached_property, lru_cache
 
 import dagster as dg
+from dagster._time import get_timezone
 
 from stocker_pipeline.domain.errors import BookRefused
 from stocker_pipeline.domain.session import SessionCalendar
 
 _HORIZON = timedelta(days=366 * 3)
 """Holidays are excluded this far ahead of the last known session; a code reload extends it."""
+
+
+_WEEKEND = "0 0 * * 6,0"
+
+
+class SessionPartitionsDefinition(dg.DailyPartitionsDefinition):
+    """Dagster's daily definition without weekends and holidays, faster and the same to the outside.
+
+    Dagster finds the next window by walking through all exclusions, at every weekend of a range:
+    0.2 to 0.3 seconds for ten years, some thirty times in a run. Here the windows up to the last
+    holiday are listed once. ``session_partitions`` makes it; it must exclude weekends and dates.
+    """
+
+    @cached_property
+    def _known(self) -> tuple[Sequence[float], Sequence[dg.TimeWindow]]:
+        """Starts as timestamps, and windows, of all sessions up to the last holiday."""
+        zone, windows = get_timezone(self.timezone), list[dg.TimeWindow]()
+        dates = [excluded for excluded in self.exclusions or () if not isinstance(excluded, str)]
+        holidays = {datetime.fromtimestamp(each.timestamp, zone).date() for each in dates}
+        day, last = self.start.date(), max(holidays, default=date.min)
+        while day <= last:
+            following = day + timedelta(days=1)
+            if day.weekday() < 5 and day not in holidays:
+                windows.append(dg.TimeWindow(_midnight(day, zone), _midnight(following, zone)))
+            day = following
+        return [window.start.timestamp() for window in windows], windows
+
+    @cached_property
+    def _hash(self) -> int:
+        return int(super().__hash__())  # type: ignore[no-untyped-call]
+
+    def __hash__(self) -> int:
+        # Dagster's own writes down every holiday; its caches ask for it at each call.
+        return self._hash
+
+    def _iterate_time_windows(
+        self, start_timestamp: float, ignore_exclusions: bool = False
+    ) -> Iterable[dg.TimeWindow]:
+        starts, windows = self._known
+        if ignore_exclusions or not starts or start_timestamp < starts[0]:
+            yield from super()._iterate_time_windows(start_timestamp, ignore_exclusions)
+            return
+        for at in range(bisect_left(starts, start_timestamp), len(starts)):
+            yield windows[at]
+        beyond = max(start_timestamp, windows[-1].end.timestamp())
+        yield from super()._iterate_time_windows(beyond)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 @lru_cache(maxsize=4)
@@ -20,18 +76,18 @@ def session_calendar(first: date, today: date) -> SessionCalendar:
 
 
 @lru_cache(maxsize=4)
-def session_partitions(first: date, today: date) -> dg.DailyPartitionsDefinition:
+def session_partitions(first: date, today: date) -> SessionPartitionsDefinition:
     """One partition per session from ``first`` on, today's included from midnight.
 
     Weekends and holidays are exclusions of a *daily* definition: a weekday cron would hide Friday
     until Monday. ``end_offset=1`` makes today's session exist before it is over.
     """
     holidays = session_calendar(first, today).holidays(first, today + _HORIZON)
-    return dg.DailyPartitionsDefinition(
+    return SessionPartitionsDefinition(
         start_date=first.isoformat(),
         timezone="America/New_York",
         end_offset=1,
-        exclusions=["0 0 * * 6,0", *[datetime(day.year, day.month, day.day) for day in holidays]],
+        exclusions=[_WEEKEND, *[datetime(day.year, day.month, day.day) for day in holidays]],
     )
 
 

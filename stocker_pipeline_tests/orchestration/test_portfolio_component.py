@@ -9,7 +9,6 @@ import pytest
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import FILLS, MARKET_DATASETS, ORDERS, SIGNALS, SNAPSHOTS
-from stocker_pipeline.orchestration.partitions import contiguous_range, session_partitions
 from stocker_pipeline.orchestration.portfolio_component import portfolio_definitions
 from stocker_pipeline.orchestration.resources import (
     LakeResource,
@@ -151,23 +150,6 @@ def test_a_wrong_override_fails_the_run_and_names_key_value_and_bound(run, lake)
     for part in ("parameters.single_cap", "-1.0", "greater than 0"):
         assert part in str(outcome.error)
     assert lake.version(SNAPSHOTS) is None
-
-
-def test_partitions_are_the_sessions_of_the_calendar():
-    partitions = session_partitions(date(2012, 10, 1), date(2012, 11, 30))
-    keys = partitions.get_partition_keys(current_time=None)
-    keys = [key for key in keys if key <= "2012-11-30"]
-    assert "2012-10-29" not in keys, "the exchange was closed for a hurricane"
-    assert "2012-11-22" not in keys
-    assert "2012-11-23" in keys, "a half day is a session"
-    assert len(keys) == len(set(keys)) == 42
-
-
-def test_keys_with_a_session_left_out_are_refused():
-    from stocker_pipeline.domain.errors import BookRefused
-
-    with pytest.raises(BookRefused, match="without 2020-01-03"):
-        contiguous_range(["2020-01-02", "2020-01-06"], CALENDAR, where="test")
 
 
 def test_one_run_at_a_time_writes_a_book():
