@@ -136,3 +136,8 @@ class Settings(BaseSettings):
     def warehouse(self) -> Path:
         """The DuckDB file that dbt writes."""
         return self.root / "warehouse.duckdb"
+
+    @property
+    def dbt_target(self) -> Path:
+        """Where dbt keeps what it compiled, its log and the models it has read."""
+        return self.root / "dbt"

@@ -5,10 +5,12 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from dagster_dbt import DbtCliResource
 
 from stocker_pipeline.defs.analytics import warehouse
+from stocker_pipeline.lake.lake import Lake
 
 
 @pytest.fixture
@@ -38,6 +40,20 @@ def test_dbt_is_started_for_the_command_alone(dbt):
 def test_dagster_itself_does_what_we_spare(dbt):
     """If this fails, ``_Dbt`` has nothing left to spare and can go."""
     assert calls(DbtCliResource, dbt) == ["--version", "parse", "adapter"]
+
+
+def test_builds_of_a_home_share_one_directory_so_that_models_are_read_once(
+    dbt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKER_HOME", str(tmp_path / "home"))
+    dbt.write_text(f'#!/bin/sh\necho "$DBT_TARGET_PATH" >> "{tmp_path}/targets"\n')
+    made = warehouse._Dbt(project_dir=warehouse.PROJECT, dbt_executable=str(dbt))
+    (models,) = warehouse.warehouse().assets or ()
+    lake = Lake(str(tmp_path / "lake"))
+    for _ in range(2):
+        # This dbt builds nothing, and Dagster says so; what it was asked is written down before.
+        dg.materialize([models], resources={"dbt": made, "lake": lake}, raise_on_error=False)
+    assert (tmp_path / "targets").read_text().split() == 2 * [str(tmp_path / "home" / "dbt")]
 
 
 @pytest.mark.slow
