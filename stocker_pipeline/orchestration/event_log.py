@@ -44,7 +44,6 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import sqlalchemy
@@ -65,7 +64,6 @@ from dagster._core.storage.event_log.schema import (
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster_shared.record import replace
 from sqlalchemy.engine import Connection
@@ -74,6 +72,7 @@ from stocker_pipeline import redaction
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.orchestration.check_states import states_of
 from stocker_pipeline.orchestration.event_log_checks import store_check_evaluations
+from stocker_pipeline.orchestration.event_log_files import Databases, insert_rows
 from stocker_pipeline.orchestration.event_text import Pattern
 
 if TYPE_CHECKING:
@@ -248,7 +247,7 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Stock asks its database before it is made.
-        self._engine = lru_cache(maxsize=16)(self._open_engine)
+        self._databases = Databases(self.conn_string_for_shard)
         super().__init__(base_dir, inst_data)
         # Stock holds this lock while a database is open and opens one at a time; a batch has both
         # open, so the lock must let its own thread in again.
@@ -274,23 +273,21 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        # As stock, but for the engine: stock makes one for each event, which then compiles every
+        # As stock, but for the engine: stock makes one for each event, which compiles every
         # statement anew.
         with self._db_lock:
-            engine = self._engine(shard)
+            engine = self._databases.engine(shard)
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
                 yield connection
 
-    def _open_engine(self, shard: str) -> sqlalchemy.Engine:
-        # It holds no connection, so it may live on and be forgotten at any time.
-        return sqlalchemy.create_engine(
-            self.conn_string_for_shard(shard),
-            poolclass=sqlalchemy.NullPool,
-            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-        )
+    def dispose(self) -> None:
+        """Close the index and stop watching."""
+        with self._db_lock:
+            self._databases.close()
+        super().dispose()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run: all of them, or none and an error.
@@ -306,7 +303,7 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
         with self.index_connection() as index:
             self._store_indexed(index, clean, rows)
             with self.run_connection(rows[0]["run_id"]) as run_shard:
-                run_shard.execute(SqlEventLogStorageTable.insert(), rows)
+                insert_rows(run_shard, SqlEventLogStorageTable, rows)
             self._in_run_shard_alone.update((id(event), event) for event in events)
         for event in events:
             self._in_run_shard_alone.pop(id(event), None)
@@ -323,7 +320,7 @@ class BatchedSqliteEventLogStorage(BatchedEvents, SqliteEventLogStorage):
     def _insert_batch(self, conn: Connection, rows: Sequence[Row]) -> Sequence[int]:
         # RETURNING promises no order. But SQLite numbers a new row one above the highest, and this
         # transaction is the only writer from its first insert on: the ids are the last ones.
-        conn.execute(SqlEventLogStorageTable.insert(), rows)
+        insert_rows(conn, SqlEventLogStorageTable, rows)
         last: int = conn.execute(
             sqlalchemy.select(sqlalchemy.func.max(SqlEventLogStorageTable.c.id))
         ).scalar_one()
