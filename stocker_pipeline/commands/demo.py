@@ -2,8 +2,11 @@
 
 import io
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import redirect_stdout
+from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,25 +32,24 @@ def demo() -> None:
 
     settings, began = Settings(), time.monotonic()
     sessions, sources = (FIRST_SESSION, LAST_SESSION), {"providers": [SampleMarket.name]}
+    book: dict[str, Any] = {"sessions": sessions, "overrides": {"restart": True}}
 
-    def run(chosen: Any, label: str, **resources: Any) -> None:
-        # dbt prints a line per test; the UI keeps them all.
-        with progress(label, quiet=False), redirect_stdout(io.StringIO()):
-            outcome = runs.run_assets(definitions, instance, chosen, **resources)
-        if not outcome.success:
-            finish(outcome, {}, as_json=False)
+    def run(assets: Any, **how: Any) -> None:
+        _refuse_failed(runs.run_assets(definitions, instance, assets, **how))
 
-    with opened(settings) as (definitions, instance):
-        assets = (*runs.MARKET_ASSETS, *runs.portfolio_assets(PORTFOLIO))
-        label = f"{PORTFOLIO}: bars to snapshots, one run"
-        book: dict[str, Any] = {"sessions": sessions, "overrides": {"restart": True}}
-        run(assets, label, sources=sources, **book)
-        run(runs.portfolio_assets(COMPARED), COMPARED, **book)
-        with ThreadPoolExecutor(1) as beside:
-            # dbt is another process, and the pages need no mart.
-            pages = beside.submit(write_pages, settings)
-            marts = runs.warehouse_assets(definitions)
-            run(marts, "marts by dbt, and the pages", sessions=None)
+    with opened(settings) as (definitions, instance), _another_process() as beside:
+        beside.submit(_load)
+        with progress("sample market: bars and corporate actions", quiet=False):
+            run(runs.MARKET_ASSETS, sessions=sessions, sources=sources)
+        with progress(f"{PORTFOLIO} in one run, {COMPARED} beside it", quiet=False):
+            compared = beside.submit(_backtest, COMPARED, book)
+            run(runs.portfolio_assets(PORTFOLIO), **book)
+            _refuse_failed(compared.result())
+        # dbt is a process as well, and the pages need no mart. It prints a line per test.
+        with progress("marts by dbt, and the pages", quiet=False), ThreadPoolExecutor(1) as thread:
+            pages = thread.submit(write_pages, settings)
+            with redirect_stdout(io.StringIO()):
+                run(runs.warehouse_assets(definitions), sessions=None)
             sheet, comparison = pages.result()
     print_tear_sheet(sheet, False)
     out.print(f"comparison    {shown_path(comparison)}", soft_wrap=True)
@@ -65,3 +67,35 @@ def write_pages(settings: "Settings") -> tuple[TearSheet, Path]:
         target = settings.reports / f"{portfolio}.html"
         sheet = write_tear_sheet(settings, portfolio, named_portfolio(portfolio), target)
     return sheet, write_comparison(settings, [PORTFOLIO, COMPARED])[1]
+
+
+def _refuse_failed(outcome: Any) -> None:
+    if not outcome.success:
+        finish(outcome, {}, as_json=False)
+
+
+def _another_process() -> ProcessPoolExecutor:
+    # As the UI does it: each run has a worker. Not a fork, which would share open databases.
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+@lru_cache(maxsize=1)
+def _definitions() -> Any:
+    from stocker_pipeline.definitions import build_definitions
+    from stocker_pipeline.settings import Settings
+
+    return build_definitions(settings=Settings())
+
+
+def _load() -> None:
+    """Load in the other process what takes seconds, while this one is at work."""
+    _definitions()
+
+
+def _backtest(portfolio: str, book: Mapping[str, Any]) -> Any:
+    """A backtest in the other process: its ``RunOutcome``."""
+    from stocker_pipeline.orchestration import runs
+    from stocker_pipeline.settings import Settings
+
+    with runs.instance(Settings()) as instance:
+        return runs.run_assets(_definitions(), instance, runs.portfolio_assets(portfolio), **book)
