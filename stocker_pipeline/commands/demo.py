@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from functools import lru_cache
 from multiprocessing import get_context
@@ -45,11 +45,10 @@ def demo() -> None:
             compared = beside.submit(_backtest, COMPARED, book)
             run(runs.portfolio_assets(PORTFOLIO), **book)
             _refuse_failed(compared.result())
-        # dbt is a process as well, and the pages need no mart. It prints a line per test.
-        with progress("marts by dbt, and the pages", quiet=False), ThreadPoolExecutor(1) as thread:
-            pages = thread.submit(write_pages, settings)
-            with redirect_stdout(io.StringIO()):
-                run(runs.warehouse_assets(definitions), sessions=None)
+        # The pages need no mart. dbt prints a line per test; the UI keeps them all.
+        with progress("marts by dbt, and the pages", quiet=False), redirect_stdout(io.StringIO()):
+            pages = beside.submit(write_pages, settings)
+            run(runs.warehouse_assets(definitions), sessions=None)
             sheet, comparison = pages.result()
     print_tear_sheet(sheet, False)
     out.print(f"comparison    {shown_path(comparison)}", soft_wrap=True)

@@ -1,15 +1,17 @@
 """Sessions as Dagster partitions. The partition key is the session's date and nothing else.
 
 What this leans on, private in Dagster 1.13.27 and held by a test: the method
-``_iterate_time_windows`` of a definition by time windows.
+``_iterate_time_windows`` of a definition by time windows, and ``partition_loading_context``.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._time import get_timezone
 
 from stocker_pipeline.domain.errors import BookRefused
@@ -43,6 +45,23 @@ class SessionPartitionsDefinition(dg.DailyPartitionsDefinition):
                 windows.append(dg.TimeWindow(_midnight(day, zone), _midnight(following, zone)))
             day = following
         return [window.start.timestamp() for window in windows], windows
+
+    def get_partition_keys(
+        self,
+        current_time: datetime | None = None,
+        dynamic_partitions_store: Any = None,
+    ) -> Sequence[str]:
+        """Every session up to today's, as of ``current_time`` or now."""
+        with partition_loading_context(current_time, dynamic_partitions_store):
+            starts, windows = self._known
+            last = self.get_last_partition_window()
+            if last is None or not windows or last.start > windows[-1].start:
+                return super().get_partition_keys()
+            return self._keys[: bisect_right(starts, last.start.timestamp())]
+
+    @cached_property
+    def _keys(self) -> Sequence[str]:
+        return [window.start.date().isoformat() for window in self._known[1]]
 
     @cached_property
     def _hash(self) -> int:

@@ -1,6 +1,6 @@
 """Partitions are sessions, and to the outside they are Dagster's own daily ones."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 
 import dagster as dg
@@ -43,6 +43,9 @@ def test_keys_with_a_session_left_out_are_refused():
 
 def test_the_keys_are_those_of_a_daily_definition_with_the_same_exclusions():
     assert OURS.get_partition_keys() == KEYS
+    for now in (datetime(1999, 1, 1), datetime(2012, 10, 29, 12), datetime(2031, 1, 1)):
+        at = now.replace(tzinfo=UTC)
+        assert OURS.get_partition_keys(current_time=at) == STOCK.get_partition_keys(current_time=at)
     assert OURS.get_first_partition_window() == STOCK.get_first_partition_window()
     assert OURS.get_last_partition_window() == STOCK.get_last_partition_window()
     assert OURS.has_partition_key("2012-10-26") and not OURS.has_partition_key("2012-10-29")
