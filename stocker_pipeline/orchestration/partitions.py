@@ -19,8 +19,6 @@ from stocker_pipeline.domain.session import SessionCalendar
 
 _HORIZON = timedelta(days=366 * 3)
 """Holidays are excluded this far ahead of the last known session; a code reload extends it."""
-
-
 _WEEKEND = "0 0 * * 6,0"
 
 
