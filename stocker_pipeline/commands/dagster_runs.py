@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from stocker_pipeline.settings import Settings
 
 
+def definitions_for(settings: "Settings") -> Any:
+    """Everything that Dagster knows of, in one home; it takes seconds to import."""
+    from stocker_pipeline.definitions import build_definitions
+
+    return build_definitions(settings=settings)
+
+
 @contextmanager
 def opened(settings: "Settings") -> Iterator[tuple[Any, Any]]:
     """Definitions and the Dagster instance; both take seconds to import."""
@@ -21,9 +28,7 @@ def opened(settings: "Settings") -> Iterator[tuple[Any, Any]]:
         from stocker_pipeline.orchestration import runs
 
         runs.prepare_dagster_home(settings)
-        from stocker_pipeline.definitions import build_definitions
-
-        definitions = build_definitions(settings=settings)
+        definitions = definitions_for(settings)
     with runs.instance(settings) as instance:
         yield definitions, instance
 

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stocker_pipeline.commands.dagster_runs import finish, opened, progress
+from stocker_pipeline.commands.dagster_runs import definitions_for, finish, opened, progress
 from stocker_pipeline.commands.output import out, shown_path
 from stocker_pipeline.commands.report import TearSheet, print_tear_sheet, write_tear_sheet
 
@@ -80,10 +80,9 @@ def _another_process() -> ProcessPoolExecutor:
 
 @lru_cache(maxsize=1)
 def _definitions() -> Any:
-    from stocker_pipeline.definitions import build_definitions
     from stocker_pipeline.settings import Settings
 
-    return build_definitions(settings=Settings())
+    return definitions_for(Settings())
 
 
 def _load() -> None:
