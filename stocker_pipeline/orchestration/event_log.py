@@ -31,9 +31,9 @@ What this leans on
     ``SqlEventLogStorage``: ``_event_to_row``, ``_event_insert_timestamp``,
     ``_store_asset_event_tags``, ``_store_asset_event``, ``_store_asset_check_evaluation_planned``,
     ``index_transaction``, ``index_connection``, ``run_connection``. ``SqliteEventLogStorage``:
-    ``__init__``, ``_db_lock``, ``_connect``, ``_initdb``, ``_initialized_dbs``, and
-    ``SQLITE_BUSY_TIMEOUT_SECONDS``. ``PostgresEventLogStorage``: ``__init__``,
-    ``store_event_batch``; ``dagster_postgres.utils.pg_url_from_config`` and
+    ``__init__``, ``_db_lock``, ``_connect``, ``_initdb``, ``_initialized_dbs``,
+    ``INDEX_SHARD_NAME`` and ``SQLITE_BUSY_TIMEOUT_SECONDS``. ``PostgresEventLogStorage``:
+    ``__init__``, ``store_event_batch``; ``dagster_postgres.utils.pg_url_from_config`` and
     ``get_token_provider_from_config``. The tables ``SqlEventLogStorageTable`` and
     ``AssetCheckExecutionsTable``. ``DagsterInstance``: ``handle_new_event``,
     ``_get_event_batch_size``, ``register_instance``.

@@ -18,9 +18,9 @@ _MOST_ENGINES = 16
 class Databases:
     """Engines of the index and of the runs that were used lately; the index is kept open.
 
-    Stock opens and closes a database for every event. Who is the last to close it moves all that
-    was written lately from its log into the file and waits for the disk, some 10 ms each time. A
-    run's own file is closed all the same: the live log of the UI waits for that file to change.
+    Stock opens and closes a database for every event, and who is the last to close it moves all
+    that was written lately from its log into the file. A run's own file is closed all the same: the
+    live log of the UI waits for that file to change.
 
     Args:
         address: The SQLAlchemy URL of a shard's file.
@@ -53,8 +53,8 @@ class Databases:
 def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows of the same columns, in their order.
 
-    What SQLAlchemy does to the values of a row, done column by column: row by row it takes longer
-    than SQLite.
+    What SQLAlchemy does to the values of a row, done column by column: row by row it took two
+    thirds of the time that SQLite needs to write them.
     """
     if not rows:
         return

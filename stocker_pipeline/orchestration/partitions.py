@@ -26,7 +26,7 @@ class SessionPartitionsDefinition(dg.DailyPartitionsDefinition):
     """Dagster's daily definition without weekends and holidays, faster and the same to the outside.
 
     Dagster finds the next window by walking through all exclusions, at every weekend of a range:
-    0.2 to 0.3 seconds for ten years, some thirty times in a run. Here the windows up to the last
+    0.2 to 0.3 seconds for 13 years, 31 times in ``stocker demo``. Here the windows up to the last
     holiday are listed once. ``session_partitions`` makes it; it must exclude weekends and dates.
     """
 
