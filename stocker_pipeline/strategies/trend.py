@@ -73,8 +73,8 @@ class TrendLiteralParameters(TrendParameters):
     )
 
 
-_CELLS_OF_A_PART = 2**18
-"""Sessions × symbols whose weights are made at once: 2 MB stay in the cache until they are used."""
+_CELLS_OF_A_PART = 2**17
+"""Sessions × symbols whose weights are made at once: they stay in the cache until used."""
 _CELLS_FOR_A_THREAD = 2**22
 """With fewer the whole forecast takes a few milliseconds, and a thread gains nothing."""
 
@@ -168,7 +168,7 @@ class Trend(Strategy[TrendParameters]):
         """One pass over the prices up to the first missing bar; as everywhere from there on.
 
         Every symbol of a session is in the same part, so that a part is the same to the last bit
-        whoever makes it: in a large market a thread does, one part ahead.
+        whoever makes it: in a large market a thread does, some parts ahead.
         """
         if not history.member.all():
             return super().weights_in_parts(history)

@@ -29,7 +29,7 @@ def test_an_error_comes_where_its_part_is_asked_for(anyhow):
         next(made)
 
 
-def test_only_the_part_after_the_one_in_use_is_made(anyhow):
+def test_no_more_parts_are_made_than_those_next_to_the_one_in_use(anyhow):
     begun = []
 
     def parts():
@@ -40,7 +40,7 @@ def test_only_the_part_after_the_one_in_use_is_made(anyhow):
     made = ahead(parts())
     for part in range(5):
         assert next(made) == part
-        assert max(begun) <= part + 1
+        assert max(begun) <= part + module.PARTS_AHEAD
 
 
 def test_whoever_stops_early_leaves_no_thread_behind(anyhow):
