@@ -1,4 +1,4 @@
-"""The loop over sessions: corporate actions → targets → orders → fills → snapshot.
+"""The loop over sessions: corporate actions → breaker → orders → fills → snapshot.
 
 One function per stage of a session; ``_advance`` only calls them in order. A symbol's fill never
 changes another symbol's decision of the same session (all decide on the previous close), so
@@ -20,10 +20,10 @@ from stocker_pipeline.engine.book import (
     book_flow,
     with_room,
 )
-from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
+from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING, machine_code
 from stocker_pipeline.engine.fills import fill_commission, fill_price, fill_quantity
 from stocker_pipeline.engine.log import Log, empty_log, with_space
-from stocker_pipeline.engine.market import Market, apply_actions, history_start
+from stocker_pipeline.engine.market import Market, apply_actions
 from stocker_pipeline.engine.marking import (
     EXACT_LIMIT,
     age_marks,
@@ -40,22 +40,10 @@ from stocker_pipeline.engine.plan import (
     references,
 )
 from stocker_pipeline.engine.rebalance import order_for, restrained
-from stocker_pipeline.engine.record import (
-    BREAKER_FACTOR,
-    GROSS_FACTOR,
-    LEVERAGE,
-    SIGMA,
-    Record,
-    empty_record,
-)
+from stocker_pipeline.engine.record import BREAKER_FACTOR, Record, empty_record
 from stocker_pipeline.engine.rules import Rules
-from stocker_pipeline.engine.sizing import (
-    breaker_trips,
-    cap_singles,
-    gross_factor,
-    leverage_factor,
-    portfolio_volatility,
-)
+from stocker_pipeline.engine.sizing import breaker_trips
+from stocker_pipeline.engine.targets import Targets, targets_in_parts
 
 (
     STATUS_FINE,
@@ -70,42 +58,15 @@ _LOG_ROWS = 16_000_000
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
-def size_session(
-    market: Market,
-    weights: np.ndarray,
-    rules: Rules,
-    book: Book,
-    t: int,
-    start: int,
-    record: Record,
-    row: int,
-    at: int,
-    detail: bool,
-) -> None:
-    """E10–E13: today's targets from the strategy's weights; each factor is recorded."""
-    target, factors = record.target[at], record.factors[row]
-    factors[SIGMA] = np.nan
-    if not np.isnan(rules.target_vol):
-        for j in range(target.shape[0]):
-            target[j] = 0.0 if np.isnan(weights[j]) else weights[j]
-        factors[SIGMA] = portfolio_volatility(
-            target, market.returns, t, start, rules.window, rules.portfolio_lambda
-        )
-    factors[LEVERAGE] = leverage_factor(factors[SIGMA], rules)
-    gross = cap_singles(weights, factors[LEVERAGE], rules.single_cap, target)
-    if detail:
-        for j in range(target.shape[0]):
-            record.x_single[at, j] = target[j]
-            scaled = 0.0 if np.isnan(weights[j]) else factors[LEVERAGE] * weights[j]
-            record.single_capped[at, j] = target[j] != scaled
-    factors[GROSS_FACTOR] = gross_factor(gross, rules.gross_cap)
+def apply_breaker(book: Book, rules: Rules, target: np.ndarray, factors: np.ndarray) -> None:
+    """E13: the breaker on the previous close; today's targets in place."""
     tripped = breaker_trips(book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules)
     book.totals[TRIPPED] = 1 if tripped else 0
     factors[BREAKER_FACTOR] = rules.drawdown_scale if tripped else 1.0
-    if factors[GROSS_FACTOR] != 1.0 or factors[BREAKER_FACTOR] != 1.0:
-        by_gross, by_breaker = factors[GROSS_FACTOR], factors[BREAKER_FACTOR]
+    if factors[BREAKER_FACTOR] != 1.0:
+        by_breaker = factors[BREAKER_FACTOR]
         for j in range(target.shape[0]):
-            target[j] = target[j] * by_gross * by_breaker
+            target[j] = target[j] * by_breaker
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
@@ -172,6 +133,7 @@ def silent_code(market: Market, book: Book, t: int, j: int) -> int:
 def trade_session(
     market: Market,
     weights: np.ndarray,
+    silent: int,
     rules: Rules,
     book: Book,
     plan: Plan,
@@ -184,14 +146,17 @@ def trade_session(
     desired_row: np.ndarray,
     decision: np.ndarray,
 ) -> None:
-    """E18–E26 for the symbols that the plan names."""
+    """E18–E26 for the symbols that the plan names.
+
+    Where no symbol is ``silent`` the weights are not looked at: another core has just made them.
+    """
     count = choose_symbols(plan, rules, detail)
     look_up_opens(market.open[t], plan, count)
     for k in range(count):
         j = plan.chosen[k]
         held = book.quantity[j]
         leaving = False
-        if np.isnan(weights[j]):
+        if silent > 0 and np.isnan(weights[j]):
             code = silent_code(market, book, t, j)
             leaving = code == 26
             if not leaving:
@@ -268,7 +233,7 @@ def has_room(
 @njit(cache=True, error_model="numpy", nogil=True, **NO_COUNTING)
 def _advance(
     market: Market,
-    weights: np.ndarray,
+    targets: Targets,
     begin: int,
     rules: Rules,
     book: Book,
@@ -286,10 +251,9 @@ def _advance(
 ) -> tuple[int, int]:
     """Sessions from row ``first`` on, until one does not end well; returns its status and row.
 
-    The first row of ``weights`` is that of session ``begin``.
+    The first row of ``targets`` is that of session ``begin``.
     """
     symbols = market.close.shape[1]
-    start = history_start(market, first)
     for t in range(first, last + 1):
         at = row if detail else 0
         events = market.event_start[t + 1] - market.event_start[t]
@@ -300,16 +264,16 @@ def _advance(
             for e in range(market.event_start[t], market.event_start[t + 1]):
                 j = market.event_symbol[e]
                 plan.shares[j] = book.quantity[j]
-        if market.member.shape[0] > 1:
-            start = history_start(market, t)
-        size_session(market, weights[t - begin], rules, book, t, start, record, row, at, detail)
+        weights, target = targets.weights[t - begin], targets.target[t - begin]
+        apply_breaker(book, rules, target, record.factors[row])
         nav = book.totals[NAV] / 1e4
         reference = references(market, plan, t)
-        if not plan_orders(weights[t - begin], record.target[at], nav, reference, plan):
+        if not plan_orders(weights, target, nav, reference, plan):
             return STATUS_TOO_MANY_SHARES, t
         trade_session(
             market,
-            weights[t - begin],
+            weights,
+            targets.silent[t - begin],
             rules,
             book,
             plan,
@@ -360,18 +324,20 @@ def run_sessions(
     fills, entries = empty_log(room, 6), empty_log(64, 6)
     orders = empty_log(room if detail else 1, 7)
     plan = empty_plan(symbols, book.quantity)
-    t, status = first, STATUS_FINE
-    for part in weights:
-        begin, end = t, t + len(part) - 1
+    t, status, advance = first, STATUS_FINE, _advance
+    for targets in targets_in_parts(market, weights, rules, first, last, record, detail):
+        begin, end = t, t + len(targets.silent) - 1
         while t <= end and status in (STATUS_FINE, _STATUS_NO_ROOM):
             events = int(market.event_start[t + 1] - market.event_start[t])
             if book.free[1] < symbols:
                 book = with_room(book, symbols)
             fills, entries = with_space(fills, symbols), with_space(entries, events)
             orders = with_space(orders, symbols) if detail else orders
-            status, t = _advance(
+            if t > first and advance is _advance:
+                advance = machine_code(_advance)
+            status, t = advance(
                 market,
-                part,
+                targets,
                 begin,
                 rules,
                 book,

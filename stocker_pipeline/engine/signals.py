@@ -130,9 +130,12 @@ def _square(value: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
-def _squared_log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> None:
-    """``ln(new/old)²`` of a row, as ``_log_ratio_row`` has the logarithm, without storing that."""
-    beyond = 0
+def _squared_log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> int:
+    """``ln(new/old)²`` of a row, as ``_log_ratio_row`` has the logarithm, without storing that.
+
+    Returns how many are not known, for one of the two is NaN.
+    """
+    beyond, unknown = 0, 0
     for j in range(new.shape[0]):
         u = (new[j] - old[j]) / (new[j] + old[j])
         s = u * u
@@ -140,10 +143,12 @@ def _squared_log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) ->
         series = 1 + s * (1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * series))))
         out[j] = _square(2.0 * u * series)
         beyond += 1 if s > _SERIES_LIMIT * _SERIES_LIMIT else 0
+        unknown += 1 if np.isnan(u) else 0
     if beyond > 0:
         for j in range(new.shape[0]):
             if abs(new[j] - old[j]) > _SERIES_LIMIT * (new[j] + old[j]):
                 out[j] = _square(np.log(new[j] / old[j]))
+    return unknown
 
 
 @njit(cache=True, error_model="numpy")
@@ -218,13 +223,16 @@ def _close_block(block: np.ndarray, powers: np.ndarray, length: int) -> None:
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
 def next_volatility(
     state: VolatilityState, own: np.ndarray, i: int, decay: float, volatility: np.ndarray
-) -> None:
-    """Annualised EWMA volatility (E8) as of bar ``i`` ≥ 1; bars come one after the other."""
+) -> int:
+    """Annualised EWMA volatility (E8) as of bar ``i`` ≥ 1; bars come one after the other.
+
+    Returns how many symbols lack this bar or the one before; theirs is not known.
+    """
     length = state.powers.shape[0] - 1
     slot = (i - 1) % length
     if slot == 0:
         state.head[:] = 0.0
-    _squared_log_ratio_row(own[i], own[i - 1], state.block[slot])
+    unknown = _squared_log_ratio_row(own[i], own[i - 1], state.block[slot])
     _volatility_row(
         state.head,
         state.block[slot],
@@ -236,13 +244,13 @@ def next_volatility(
     )
     if slot == length - 1:
         _close_block(state.block, state.powers, length)
+    return unknown
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
-def momentum_row(own: np.ndarray, i: int, lookback: int, momentum: np.ndarray) -> None:
-    """Momentum (E7) as of bar ``i`` ≥ ``lookback``."""
-    for j in range(momentum.shape[0]):
-        momentum[j] = own[i, j] / own[i - lookback, j] - 1.0
+def momentum_of(new: float, old: float) -> float:
+    """Momentum (E7) of one symbol between two bars."""
+    return new / old - 1.0
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
@@ -261,7 +269,8 @@ def _all_rows(
             momentum[i] = np.nan
             volatility[i] = np.nan
         else:
-            momentum_row(own, i, lookback, momentum[i])
+            for j in range(own.shape[1]):
+                momentum[i, j] = momentum_of(own[i, j], own[i - lookback, j])
 
 
 def momentum_and_volatility(

@@ -15,18 +15,31 @@ VOLATILITY_FLOOR = 1e-8
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
+def signed_inverse_of(momentum: float, epsilon: float, volatility: float) -> float:
+    """E9 of one symbol before it is divided by the sum: ``direction/vol``, 0 if it stands still."""
+    inverse = 1.0 / volatility if volatility > VOLATILITY_FLOOR else 0.0
+    return inverse if momentum > epsilon else -inverse
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def scale_to_one(weights: np.ndarray) -> None:
+    """The rest of E9: Σ|weights| becomes 1, or stays 0."""
+    total = ordered_gross(weights)
+    scale = 1.0 / total if total > 0.0 else 0.0
+    for j in range(weights.shape[0]):
+        weights[j] = weights[j] * scale
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def inverse_volatility_weights(
     momentum: np.ndarray, volatility: np.ndarray, epsilon: float, weights: np.ndarray
 ) -> None:
     """E9: ``direction · (1/vol)/Σ(1/vol)`` over symbols with a signal, NaN for the others."""
     for j in range(momentum.shape[0]):
-        weights[j] = 1.0 / volatility[j] if volatility[j] > VOLATILITY_FLOOR else 0.0
-    total = ordered_gross(weights)
-    scale = 1.0 / total if total > 0.0 else 0.0
+        weights[j] = signed_inverse_of(momentum[j], epsilon, volatility[j])
+    scale_to_one(weights)
     for j in range(momentum.shape[0]):
-        weight = weights[j] * scale
-        signed = weight if momentum[j] > epsilon else -weight
-        weights[j] = np.nan if np.isnan(volatility[j]) else signed
+        weights[j] = np.nan if np.isnan(volatility[j]) else weights[j]
 
 
 @njit(cache=True, error_model="numpy")
@@ -66,12 +79,19 @@ def leverage_factor(sigma: float, rules: Rules) -> float:
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
-def cap_singles(weights: np.ndarray, factor: float, cap: float, capped: np.ndarray) -> float:
-    """E10's scaling and E11: ``clip(factor·x, ±cap)``, 0 without a signal; returns Σ|x| of it."""
+def cap_singles(
+    weights: np.ndarray, factor: float, cap: float, capped: np.ndarray
+) -> tuple[float, int]:
+    """E10's scaling and E11: ``clip(factor·x, ±cap)``, 0 without a signal.
+
+    Returns Σ|x| of it, and how many symbols have no signal.
+    """
+    silent = 0
     for j in range(weights.shape[0]):
+        silent += 1 if np.isnan(weights[j]) else 0
         scaled = factor * (0.0 if np.isnan(weights[j]) else weights[j])
         capped[j] = min(max(scaled, -cap), cap)
-    return ordered_gross(capped)
+    return ordered_gross(capped), silent
 
 
 @njit(cache=True, error_model="numpy")

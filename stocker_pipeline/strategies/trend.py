@@ -12,7 +12,6 @@ from numba import njit
 from pydantic import Field, model_validator
 
 from stocker_pipeline.domain.portfolio import Buffer, Decay, PortfolioParameters, bounded
-from stocker_pipeline.engine.ahead import ahead
 from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.history import PriceHistory, PriceWindow
 from stocker_pipeline.engine.signals import (
@@ -20,12 +19,16 @@ from stocker_pipeline.engine.signals import (
     VolatilityState,
     empty_volatility,
     expand,
-    is_dense,
     momentum_and_volatility,
-    momentum_row,
+    momentum_of,
     next_volatility,
 )
-from stocker_pipeline.engine.sizing import inverse_volatility_weights
+from stocker_pipeline.engine.sizing import (
+    inverse_volatility_weights,
+    scale_to_one,
+    signed_inverse_of,
+)
+from stocker_pipeline.engine.targets import CELLS_OF_A_PART
 from stocker_pipeline.strategies.base import Forecast, Strategy
 
 
@@ -73,12 +76,6 @@ class TrendLiteralParameters(TrendParameters):
     )
 
 
-_CELLS_OF_A_PART = 2**17
-"""Sessions × symbols whose weights are made at once: they stay in the cache until used."""
-_CELLS_FOR_A_THREAD = 2**22
-"""With fewer the whole forecast takes a few milliseconds, and a thread gains nothing."""
-
-
 @njit(cache=True, error_model="numpy")
 def _weights_by_session(
     momentum: np.ndarray, volatility: np.ndarray, member: np.ndarray, first: int, last: int
@@ -108,24 +105,31 @@ def _weights_of_dense(
     bar: int,
     start: int,
     state: VolatilityState,
-    momentum: np.ndarray,
     volatility: np.ndarray,
     weights: np.ndarray,
-) -> None:
+) -> int:
     """E7–E9 row by row where every symbol has every bar; no matrix of signals is written.
+
+    Returns 0 where no bar was missing; else ``weights`` and ``state`` mean nothing.
 
     Args:
         bar: The first bar that ``state`` has not seen.
         start: The session of the first row of ``weights``; each row is made from the bars before.
+        volatility: Room for one row.
     """
+    missing = 0
     weights[: max(lookback + 1 - start, 0)] = np.nan
     for i in range(bar, start + weights.shape[0] - 1):
         if i > 0:
-            next_volatility(state, own, i, decay, volatility)
+            missing += next_volatility(state, own, i, decay, volatility)
         if i + 1 < start or i < lookback:
             continue
-        momentum_row(own, i, lookback, momentum)
-        inverse_volatility_weights(momentum, volatility, MOMENTUM_EPSILON, weights[i + 1 - start])
+        new, old, row = own[i], own[i - lookback], weights[i + 1 - start]
+        for j in range(row.shape[0]):
+            momentum = momentum_of(new[j], old[j])
+            row[j] = signed_inverse_of(momentum, MOMENTUM_EPSILON, volatility[j])
+        scale_to_one(row)
+    return missing
 
 
 class Trend(Strategy[TrendParameters]):
@@ -165,38 +169,32 @@ class Trend(Strategy[TrendParameters]):
         return Forecast(weights, momentum, volatility)
 
     def weights_in_parts(self, history: PriceHistory) -> Iterator[np.ndarray]:
-        """One pass over the prices up to the first missing bar; as everywhere from there on.
-
-        Every symbol of a session is in the same part, so that a part is the same to the last bit
-        whoever makes it: in a large market a thread does, some parts ahead.
-        """
+        """One pass over the prices up to the first missing bar; as everywhere from there on."""
         if not history.member.all():
             return super().weights_in_parts(history)
-        parts = self._parts_while_dense(history)
-        return ahead(parts) if history.index.size >= _CELLS_FOR_A_THREAD else parts
+        return self._parts_while_dense(history)
 
     def _parts_while_dense(self, history: PriceHistory) -> Iterator[np.ndarray]:
         parameters, symbols = self.parameters, len(history.symbols)
         state = empty_volatility(symbols, parameters.window, parameters.ewma_lambda)
-        momentum, volatility = np.empty(symbols), np.empty(symbols)
-        bar, rows = 0, max(_CELLS_OF_A_PART // symbols, 1)
+        volatility = np.empty(symbols)
+        bar, rows = 0, max(CELLS_OF_A_PART // symbols, 1)
         for start in range(history.first, history.last + 1, rows):
             stop = min(start + rows, history.last + 1)
-            if not is_dense(history.index[bar : stop - 1]):
-                yield self.forecast_range(history).weights[start : history.last + 1]
-                return
             weights = np.empty((stop - start, symbols))
-            _weights_of_dense(
+            missing = _weights_of_dense(
                 history.index,
                 parameters.lookback,
                 parameters.ewma_lambda,
                 bar,
                 start,
                 state,
-                momentum,
                 volatility,
                 weights,
             )
+            if missing > 0:
+                yield self.forecast_range(history).weights[start : history.last + 1]
+                return
             bar = stop - 1
             yield weights
 

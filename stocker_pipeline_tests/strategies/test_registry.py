@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stocker_pipeline.engine import ahead
 from stocker_pipeline.engine.money import to_e4
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
@@ -124,24 +123,21 @@ def test_weights_alone_are_the_weights_of_the_forecast(portfolio, gaps):
         )
 
 
-def test_weights_come_in_parts_that_follow_each_other_whoever_makes_them(monkeypatch):
-    """Three sessions at a time, by a thread and without one: the same bits."""
-    monkeypatch.setattr(trend, "_CELLS_OF_A_PART", 3 * len(UNIVERSE))
-    monkeypatch.setattr(trend, "_CELLS_FOR_A_THREAD", 1)
+def test_weights_come_in_parts_that_follow_each_other(monkeypatch):
+    """Three sessions at a time: the same bits."""
+    monkeypatch.setattr(trend, "CELLS_OF_A_PART", 3 * len(UNIVERSE))
     rule = portfolio_of("trend_literal").rule()
     past = history(world(gaps=False), FIRST, ROWS - 1)
     wanted = rule.forecast_range(past).weights[FIRST:]
-    for free in (True, False):
-        monkeypatch.setattr(ahead, "_core_is_free", lambda free=free: free)
-        parts = list(rule.weights_in_parts(past))
-        assert [len(part) for part in parts] == [3] * (len(wanted) // 3) + [len(wanted) % 3]
-        assert np.array_equal(np.concatenate(parts), wanted, equal_nan=True)
+    parts = list(rule.weights_in_parts(past))
+    assert [len(part) for part in parts] == [3] * (len(wanted) // 3) + [len(wanted) % 3]
+    assert np.array_equal(np.concatenate(parts), wanted, equal_nan=True)
 
 
 @pytest.mark.parametrize("row", [0, FIRST, 200, 201, 202, ROWS - 2, ROWS - 1])
 def test_from_a_missing_bar_on_the_weights_are_those_of_own_bars(monkeypatch, row):
     """Three sessions at a time: the bar is missing in, before and behind a part's last row."""
-    monkeypatch.setattr(trend, "_CELLS_OF_A_PART", 3 * len(UNIVERSE))
+    monkeypatch.setattr(trend, "CELLS_OF_A_PART", 3 * len(UNIVERSE))
     rule, panel = portfolio_of("trend_literal").rule(), world(gaps=False)
     index = panel.index.copy()
     index[row, 2] = np.nan
