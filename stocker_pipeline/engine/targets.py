@@ -24,12 +24,17 @@ from stocker_pipeline.engine.sizing import (
     portfolio_volatility,
 )
 
-CELLS_OF_A_PART = 2**17
+_CELLS_OF_A_PART = 2**17
 """Sessions × symbols whose weights are made at once: they stay in the cache until they are used."""
 _CELLS_FOR_A_THREAD = 2**20
 """With fewer all of it takes a few milliseconds, and a thread gains nothing."""
 _RETURNS_PER_CELL = 16
 """So many returns of a portfolio's volatility take as long as all else that is made of a cell."""
+
+
+def rows_of_a_part(symbols: int) -> int:
+    """How many sessions of a market of that size are made at once."""
+    return max(_CELLS_OF_A_PART // max(symbols, 1), 1)
 
 
 class Targets(NamedTuple):
@@ -66,7 +71,7 @@ def targets_in_parts(
         record: Takes the factors, and with ``detail`` what lies between weights and targets.
     """
     sessions, symbols = last - first + 1, market.close.shape[1]
-    rows = min(max(CELLS_OF_A_PART // max(symbols, 1), 1), sessions)
+    rows = min(rows_of_a_part(symbols), max(sessions, 1))
     # For the part in use and those ahead of it: no part asks for new memory.
     rooms = np.empty((0 if detail else PARTS_AHEAD + 1, rows, symbols))
     parts = _sized(market, _of_some_sessions(weights, rows), rules, first, record, rooms)

@@ -28,7 +28,7 @@ from stocker_pipeline.engine.sizing import (
     scale_to_one,
     signed_inverse_of,
 )
-from stocker_pipeline.engine.targets import CELLS_OF_A_PART
+from stocker_pipeline.engine.targets import rows_of_a_part
 from stocker_pipeline.strategies.base import Forecast, Strategy
 
 
@@ -178,7 +178,7 @@ class Trend(Strategy[TrendParameters]):
         parameters, symbols = self.parameters, len(history.symbols)
         state = empty_volatility(symbols, parameters.window, parameters.ewma_lambda)
         volatility = np.empty(symbols)
-        bar, rows = 0, max(CELLS_OF_A_PART // symbols, 1)
+        bar, rows = 0, rows_of_a_part(symbols)
         for start in range(history.first, history.last + 1, rows):
             stop = min(start + rows, history.last + 1)
             weights = np.empty((stop - start, symbols))

@@ -15,7 +15,7 @@ from stocker_pipeline.engine.simulate import OpeningBook, Run, rules_of, simulat
 from stocker_pipeline.engine.targets import targets_in_parts
 from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.builders import free_of_charge, market
-from stocker_pipeline_tests.engine.test_identity import SYMBOLS, markets
+from stocker_pipeline_tests.engine.test_identity import markets
 
 
 def at_once(parts):
@@ -38,7 +38,7 @@ def run_with(world, ahead, rows, *, detail) -> Run:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ahead", ahead)
-        patch.setattr(module, "CELLS_OF_A_PART", rows * len(SYMBOLS))
+        patch.setattr(module, "rows_of_a_part", lambda symbols: rows)
         patch.setattr(module, "_CELLS_FOR_A_THREAD", 1)
         patch.setattr(ahead_module, "_core_is_free", lambda: True)
         return simulate(

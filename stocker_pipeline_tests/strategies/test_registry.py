@@ -125,7 +125,7 @@ def test_weights_alone_are_the_weights_of_the_forecast(portfolio, gaps):
 
 def test_weights_come_in_parts_that_follow_each_other(monkeypatch):
     """Three sessions at a time: the same bits."""
-    monkeypatch.setattr(trend, "CELLS_OF_A_PART", 3 * len(UNIVERSE))
+    monkeypatch.setattr(trend, "rows_of_a_part", lambda symbols: 3)
     rule = portfolio_of("trend_literal").rule()
     past = history(world(gaps=False), FIRST, ROWS - 1)
     wanted = rule.forecast_range(past).weights[FIRST:]
@@ -137,7 +137,7 @@ def test_weights_come_in_parts_that_follow_each_other(monkeypatch):
 @pytest.mark.parametrize("row", [0, FIRST, 200, 201, 202, ROWS - 2, ROWS - 1])
 def test_from_a_missing_bar_on_the_weights_are_those_of_own_bars(monkeypatch, row):
     """Three sessions at a time: the bar is missing in, before and behind a part's last row."""
-    monkeypatch.setattr(trend, "CELLS_OF_A_PART", 3 * len(UNIVERSE))
+    monkeypatch.setattr(trend, "rows_of_a_part", lambda symbols: 3)
     rule, panel = portfolio_of("trend_literal").rule(), world(gaps=False)
     index = panel.index.copy()
     index[row, 2] = np.nan
