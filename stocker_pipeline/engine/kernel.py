@@ -22,7 +22,7 @@ from stocker_pipeline.engine.book import (
 )
 from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING, machine_code
 from stocker_pipeline.engine.fills import fill_commission, fill_price, fill_quantity
-from stocker_pipeline.engine.log import Log, empty_log, with_space
+from stocker_pipeline.engine.log import Log, empty_log, lent_log, with_space
 from stocker_pipeline.engine.market import Market, apply_actions
 from stocker_pipeline.engine.marking import (
     EXACT_LIMIT,
@@ -321,7 +321,7 @@ def run_sessions(
     sessions, symbols = last - first + 1, market.close.shape[1]
     record = empty_record(sessions, symbols, detail)
     room = min(sessions * symbols, _LOG_ROWS)
-    fills, entries = empty_log(room, 6), empty_log(64, 6)
+    fills, entries = lent_log(room, 6), empty_log(64, 6)
     orders = empty_log(room if detail else 1, 7)
     plan = empty_plan(symbols, book.quantity)
     t, status, advance = first, STATUS_FINE, _advance
