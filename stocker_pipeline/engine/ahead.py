@@ -18,7 +18,7 @@ a seventh of the run; with three it is hidden, and they still fit the processor'
 
 
 def ahead(parts: Iterator[T]) -> Iterator[T]:
-    """The same parts in the same order; where a core is free, a thread is ``PARTS_AHEAD``.
+    """The same parts in the same order; where a core is free, a thread is ``PARTS_AHEAD`` ahead.
 
     It helps where making a part is compiled code without Python's lock. An error in making a part
     is raised where that part is asked for.

@@ -19,7 +19,7 @@ ENTRY_SESSION, ENTRY_SYMBOL, ENTRY_NEW, ENTRY_OLD, ENTRY_SHARES, ENTRY_CASH = ra
 
 
 _SPARE_BYTES_MAX = 64 * 2**20
-"""What was written of a log that is kept for the next one; the rest of it costs nothing."""
+"""Of a log with more bytes written the memory is not kept; what was never written takes none."""
 _spare: list[np.ndarray] = []
 
 
