@@ -13,6 +13,8 @@ from stocker_pipeline.engine.compiling import INLINE
 from stocker_pipeline.engine.money import share_of
 
 CASH, REALISED, DIVIDENDS, CASH_IN_LIEU, COMMISSIONS, FLOWS, PEAK, NAV, TRIPPED = range(9)
+TOTALS = 9
+"""How many totals there are."""
 _NONE = -1
 
 
@@ -46,7 +48,7 @@ class Book(NamedTuple):
 @njit(cache=True)
 def empty_book(symbols: int, initial: int, slots: int) -> Book:
     """A book of cash only: NAV = peak = cash = ``initial`` (1/10,000 dollar)."""
-    totals = np.zeros(9, np.int64)
+    totals = np.zeros(TOTALS, np.int64)
     totals[CASH] = totals[NAV] = totals[PEAK] = initial
     lot_next = np.arange(1, slots + 1)
     lot_next[slots - 1] = _NONE
@@ -112,13 +114,6 @@ def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     book.tail[j] = np.int64(slot)
     book.quantity[j] += quantity
     book.cost[j] += cost
-
-
-@njit(cache=True)
-def append_lots(book: Book, columns: np.ndarray, quantity: np.ndarray, cost: np.ndarray) -> None:
-    """``append_lot`` for every lot of an opening book, oldest first per symbol."""
-    for i in range(columns.shape[0]):
-        append_lot(book, columns[i], quantity[i], cost[i])
 
 
 @njit(cache=True, error_model="numpy", **INLINE)

@@ -7,7 +7,7 @@ from stocker_pipeline.engine.rules import Rules
 
 
 @njit(cache=True, error_model="numpy")
-def fill_price(open_price: float, quantity: int, slippage_bps: float) -> int:
+def fill_price(open_price: float, quantity: float, slippage_bps: float) -> int:
     """E21: ``rint(open·(1 ± slippage)·10⁴)`` in 1/10,000 dollar, against the order's side."""
     slip = slippage_bps / 1e4
     factor = 1.0 + slip if quantity > 0 else 1.0 - slip
@@ -26,7 +26,7 @@ def fill_quantity(quantity: int, volume: float, max_participation: float) -> int
 
 
 @njit(cache=True, error_model="numpy")
-def fill_commission(quantity: int, rules: Rules) -> int:
+def fill_commission(quantity: float, rules: Rules) -> int:
     """E22: commission of one fill in 1/10,000 dollar, half-even."""
     dollars = rules.commission_per_order + rules.commission_per_share * abs(quantity)
     return np.int64(np.rint(dollars * 1e4))

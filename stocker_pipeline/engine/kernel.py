@@ -21,7 +21,7 @@ from stocker_pipeline.engine.book import (
     with_room,
 )
 from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING, machine_code
-from stocker_pipeline.engine.fills import fill_commission, fill_price, fill_quantity
+from stocker_pipeline.engine.fills import fill_commission, fill_quantity
 from stocker_pipeline.engine.log import Log, empty_log, lent_log, with_space
 from stocker_pipeline.engine.market import Market, apply_actions
 from stocker_pipeline.engine.marking import (
@@ -32,11 +32,12 @@ from stocker_pipeline.engine.marking import (
     mark_positions,
 )
 from stocker_pipeline.engine.plan import (
+    NO_PRICE,
     Plan,
     choose_symbols,
     empty_plan,
-    look_up_opens,
     plan_orders,
+    price_orders,
     references,
 )
 from stocker_pipeline.engine.rebalance import order_for, restrained
@@ -77,22 +78,29 @@ def execute(
     t: int,
     j: int,
     quantity: int,
-    opening: float,
+    price: int,
+    commission: int,
     fills: Log,
 ) -> int:
-    """E21–E23 and E26 for one order at the open of ``t``; returns the signed shares filled."""
-    if np.isnan(opening):
+    """E23 and E26 for one order at the open of ``t``; returns the signed shares filled.
+
+    Args:
+        price: E21's, or ``NO_PRICE``.
+        commission: E22's for the whole ``quantity``.
+    """
+    if price == NO_PRICE:
         return 0
-    filled = fill_quantity(quantity, market.volume[t, j], rules.max_participation)
-    if filled == 0:
-        return 0
-    price = fill_price(opening, filled, rules.slippage_bps)
-    commission = fill_commission(filled, rules)
+    filled = quantity
+    if not np.isnan(rules.max_participation):
+        filled = fill_quantity(quantity, market.volume[t, j], rules.max_participation)
+        if filled == 0:
+            return 0
+        commission = fill_commission(filled, rules)
     realised = book_fill(book, j, filled, price, commission)
-    at = fills.count[0]
+    at = np.uintp(fills.count[0])
     row = fills.rows[at]
     row[0], row[1], row[2], row[3], row[4], row[5] = t, j, filled, price, commission, realised
-    fills.count[0] = at + 1
+    fills.count[0] += 1
     return filled
 
 
@@ -130,6 +138,35 @@ def silent_code(market: Market, book: Book, t: int, j: int) -> int:
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
+def decide_one(
+    market: Market,
+    weights: np.ndarray,
+    silent: int,
+    rules: Rules,
+    book: Book,
+    plan: Plan,
+    reference: np.ndarray,
+    t: int,
+    j: int,
+    restraint: int,
+) -> tuple[int, int, int]:
+    """E18–E20 and the session's restraint: shares ordered, shares wanted, the Decision code.
+
+    Where no symbol is ``silent`` the weights are not looked at: another core has just made them.
+    """
+    leaving = False
+    if silent > 0 and np.isnan(weights[j]):
+        code = silent_code(market, book, t, j)
+        leaving = code == 26
+        if not leaving:
+            return 0, book.quantity[j], code
+    order, code = order_for(plan.wanted[j], plan.shares[j], reference[j], rules)
+    code = 26 if leaving and order != 0.0 else code
+    quantity, code = restrained(np.int64(order), code, book.quantity[j], restraint)
+    return quantity, np.int64(plan.wanted[j]), code
+
+
+@njit(cache=True, error_model="numpy", **INLINE)
 def trade_session(
     market: Market,
     weights: np.ndarray,
@@ -146,33 +183,21 @@ def trade_session(
     desired_row: np.ndarray,
     decision: np.ndarray,
 ) -> None:
-    """E18–E26 for the symbols that the plan names.
-
-    Where no symbol is ``silent`` the weights are not looked at: another core has just made them.
-    """
-    count = choose_symbols(plan, rules, detail)
-    look_up_opens(market.open[t], plan, count)
+    """E18–E26 for the symbols that the plan names, one after the other."""
+    count = choose_symbols(plan, detail)
+    price_orders(plan, market.open[t], rules, count)
     for k in range(count):
-        j = plan.chosen[k]
-        held = book.quantity[j]
-        leaving = False
-        if silent > 0 and np.isnan(weights[j]):
-            code = silent_code(market, book, t, j)
-            leaving = code == 26
-            if not leaving:
-                decision[j] = code
-                desired_row[j] = held
-                continue
-        desired = 0 if leaving else np.int64(plan.wanted[j])
-        quantity, code = order_for(desired, held, reference[j], rules)
-        code = 26 if leaving and quantity != 0 else code
-        quantity, code = restrained(quantity, code, held, restraint)
-        decision[j] = code
-        desired_row[j] = desired
+        j, price, commission = plan.chosen[k], plan.price[k], plan.commission[k]
+        held, quantity, desired, code = book.quantity[j], np.int64(plan.order[j]), 0, 0
+        if detail or silent > 0 or restraint != 0:
+            quantity, desired, code = decide_one(
+                market, weights, silent, rules, book, plan, reference, t, j, restraint
+            )
+            decision[j], desired_row[j] = code, desired
         if quantity == 0:
             continue
-        filled = execute(market, rules, book, t, j, quantity, plan.opening[k], fills)
-        plan.shares[j] = book.quantity[j]
+        filled = execute(market, rules, book, t, j, quantity, price, commission, fills)
+        plan.shares[j] = held + filled
         if detail:
             write_order(orders, t, j, quantity, desired, held, filled, code, reference[j])
 
@@ -268,7 +293,7 @@ def _advance(
         apply_breaker(book, rules, target, record.factors[row])
         nav = book.totals[NAV] / 1e4
         reference = references(market, plan, t)
-        if not plan_orders(weights, target, nav, reference, plan):
+        if not plan_orders(weights, target, nav, reference, rules, plan):
             return STATUS_TOO_MANY_SHARES, t
         trade_session(
             market,

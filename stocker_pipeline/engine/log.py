@@ -1,7 +1,6 @@
 """Append-only rows that a kernel writes while it runs; the pool doubles when it is full."""
 
-import weakref
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +19,7 @@ ENTRY_SESSION, ENTRY_SYMBOL, ENTRY_NEW, ENTRY_OLD, ENTRY_SHARES, ENTRY_CASH = ra
 
 _SPARE_BYTES_MAX = 64 * 2**20
 """Of a log with more bytes written the memory is not kept; what was never written takes none."""
-_spare: list[np.ndarray] = []
+_spare: list["_Memory"] = []
 
 
 class Log(NamedTuple):
@@ -28,7 +27,8 @@ class Log(NamedTuple):
 
     Attributes:
         rows: int64 ``[capacity, columns]``, columns by the constants of this module.
-        values: float64 ``[capacity]``: an order's reference price, an entry's dividend per share.
+        values: float64 ``[capacity]``: an order's reference price, an entry's dividend per share;
+            empty where rows have none, as those of fills.
         count: int64 ``[1]``.
     """
 
@@ -48,7 +48,7 @@ def empty_log(capacity: int, columns: int) -> Log:
 
 
 def lent_log(capacity: int, columns: int) -> Log:
-    """A log without rows, in the memory of an earlier one that nobody holds any more.
+    """A log without rows and values, in the memory of an earlier one that nobody holds any more.
 
     Memory that a process has given back and asks for again can be the dearest part of a short run:
     a virtual machine gives it to its host meanwhile, and 2 MB of it then took 3 ms instead of 0.2.
@@ -56,33 +56,38 @@ def lent_log(capacity: int, columns: int) -> Log:
     try:
         block = _spare.pop()
     except IndexError:
-        block = np.empty((capacity, columns), np.int64)
+        block = _Memory((capacity, columns), np.int64)
     if block.shape[0] < capacity or block.shape[1] != columns:
-        block = np.empty((capacity, columns), np.int64)
-    loan, count = _Loan(block), np.zeros(1, np.int64)
-    weakref.finalize(loan, _take_back, block, count)
-    return Log(np.asarray(loan), np.empty(block.shape[0]), count)
+        block = _Memory((capacity, columns), np.int64)
+    loan = block.view()
+    loan.count = np.zeros(1, np.int64)
+    return Log(loan.view(np.ndarray), np.empty(0), loan.count)
 
 
-class _Loan:
-    """What every array over lent memory refers to, so that it lives as long as the last of them."""
+class _Memory(np.ndarray):
+    """A block of memory, or what it is lent by: the view that every array over it refers to.
 
-    def __init__(self, block: np.ndarray) -> None:
-        self.__array_interface__: dict[str, Any] = block.__array_interface__
+    NumPy lets an array refer to the owner of its memory, past any views, unless that is of another
+    type: so it lives as long as the last array over it.
+    """
 
+    count: np.ndarray | None = None
+    """Of a loan, that of its log."""
 
-def _take_back(block: np.ndarray, count: np.ndarray) -> None:
-    if not _spare and int(count[0]) * block.strides[0] <= _SPARE_BYTES_MAX:
-        _spare.append(block)
+    def __del__(self) -> None:
+        if self.count is None or _spare or not isinstance(self.base, _Memory):
+            return
+        if int(self.count[0]) * self.strides[0] <= _SPARE_BYTES_MAX:
+            _spare.append(self.base)
 
 
 def with_space(log: Log, needed: int) -> Log:
     """The same log with room for ``needed`` more rows."""
-    count, capacity = int(log.count[0]), log.values.shape[0]
+    count, capacity = int(log.count[0]), log.rows.shape[0]
     if capacity - count >= needed:
         return log
-    larger = empty_log(2 * capacity + needed, log.rows.shape[1])
-    larger.rows[:count] = log.rows[:count]
-    larger.values[:count] = log.values[:count]
-    larger.count[0] = count
-    return larger
+    rows = np.empty((2 * capacity + needed, log.rows.shape[1]), np.int64)
+    rows[:count] = log.rows[:count]
+    values = np.empty(len(rows) if len(log.values) else 0)
+    values[:count] = log.values[:count]
+    return Log(rows, values, log.count.copy())

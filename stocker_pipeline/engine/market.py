@@ -5,7 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from stocker_pipeline.engine.book import Book, book_dividend, book_split
+from stocker_pipeline.engine.book import (
+    Book,
+    append_lot,
+    book_dividend,
+    book_split,
+    empty_book,
+)
 from stocker_pipeline.engine.compiling import NO_COUNTING
 from stocker_pipeline.engine.log import Log
 
@@ -38,7 +44,7 @@ class Market(NamedTuple):
 
 
 @njit(cache=True, error_model="numpy")
-def roll_marks(market: Market, book: Book, until: int) -> None:
+def _roll_marks(market: Market, book: Book, until: int) -> None:
     """Marks and their ages as of the close before row ``until``, from the bars alone (E27).
 
     From each symbol's last bar, not from the first row on: a day at a time this is asked every day.
@@ -65,6 +71,25 @@ def roll_marks(market: Market, book: Book, until: int) -> None:
             if t >= until - book.mark_age[j]:
                 book.mark[j] /= ratio
             ratio = 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def open_book(
+    market: Market,
+    totals: np.ndarray,
+    columns: np.ndarray,
+    quantity: np.ndarray,
+    cost: np.ndarray,
+    slots: int,
+    until: int,
+) -> Book:
+    """A book of given totals and lots, oldest first per symbol, marked before row ``until``."""
+    book = empty_book(market.close.shape[1], 0, slots)
+    book.totals[:] = totals
+    for i in range(columns.shape[0]):
+        append_lot(book, columns[i], quantity[i], cost[i])
+    _roll_marks(market, book, until)
+    return book
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)

@@ -9,8 +9,12 @@ from decimal import Decimal
 import numpy as np
 from numba import njit
 
+from stocker_pipeline.engine.compiling import INLINE
+
 E4 = 10_000
 
+_PRODUCT_LIMIT = 9.0e18
+"""Below it a product of two int64 is one, whatever a float's rounding says of it."""
 _WIDE = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _TOP = np.uint64(63)
@@ -48,7 +52,7 @@ def _wide_share(whole: int, part: int, total: int) -> int:
     return np.int64(quotient)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", **INLINE)
 def share_of(whole: int, part: int, total: int) -> int:
     """``whole * part / total`` rounded half-even, exactly, for any int64.
 
@@ -57,21 +61,20 @@ def share_of(whole: int, part: int, total: int) -> int:
         part: Non-negative.
         total: Positive.
     """
-    sign = -1 if whole < 0 else 1
     size = abs(whole)
-    if part < 2_000_000_000 and total < 2_000_000_000:
-        # size = a·total + b keeps every product inside int64.
-        a = size // total
-        b = size - a * total
-        return sign * (a * part + _half_even_with_parity(b * part, total, a * part))
-    return sign * _wide_share(size, part, total)
+    if float(size) * float(part) < _PRODUCT_LIMIT:
+        share = _half_even(size * part, total)
+    else:
+        share = _wide_share(size, part, total)
+    return -share if whole < 0 else share
 
 
-@njit(cache=True, error_model="numpy")
-def _half_even_with_parity(numerator: int, denominator: int, offset: int) -> int:
-    """Round n/d so that ``offset`` + result is even on a tie."""
-    quotient = numerator // denominator
-    twice = 2 * (numerator - quotient * denominator)
-    if twice > denominator or (twice == denominator and (quotient + offset) & 1):
-        quotient += 1
-    return quotient
+@njit(cache=True, error_model="numpy", **INLINE)
+def _half_even(numerator: int, denominator: int) -> int:
+    """``numerator / denominator``, neither of them negative."""
+    # Unsigned: a signed division also asks in which direction to round.
+    n, d = np.uint64(numerator), np.uint64(denominator)
+    quotient = np.int64(n // d)
+    rest = numerator - quotient * denominator
+    above, tie = rest > denominator - rest, rest == denominator - rest
+    return quotient + (1 if above | (tie & ((quotient & 1) == 1)) else 0)

@@ -48,6 +48,8 @@ class Panel:
         Raises:
             BookRefused: The panel has no column for one of them.
         """
+        if not symbols:
+            return np.zeros(0, np.int64)
         column = {symbol: j for j, symbol in enumerate(self.symbols)}
         absent = sorted(set(symbols) - column.keys())
         if absent:

@@ -1,7 +1,8 @@
-"""Which symbols may need an order at all, found for all of them side by side (ENGINE E17–E19).
+"""A session's orders and what they would be filled at, for many symbols side by side (E17–E22).
 
-Most symbols of a session need none. These passes have no branches, so the compiler works on four
-symbols at a time; only what they leave is decided one by one (``rebalance.order_for``).
+No order hangs on another's fill. These passes have no branches, so the compiler works on several
+symbols at a time; what is left for one by one are the lots. Stays out: reasons for a symbol without
+a signal, restraints, and everything that changes the book.
 """
 
 from typing import NamedTuple
@@ -10,12 +11,13 @@ import numpy as np
 from numba import njit
 
 from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
+from stocker_pipeline.engine.fills import fill_commission, fill_price
 from stocker_pipeline.engine.market import Market
-from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares
+from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares, order_for
 from stocker_pipeline.engine.rules import Rules
 
-_NOTHING = 5e-324
-"""The smallest float above zero: what no change is worth less than, but none at all."""
+NO_PRICE = -1
+"""No bar, so no fill."""
 
 
 class Plan(NamedTuple):
@@ -27,9 +29,10 @@ class Plan(NamedTuple):
             bars themselves.
         wanted: Shares wanted as a whole float, NaN without a reference.
         shares: The book's quantities as floats; exact, for SHARES_LIMIT is below 2^53.
-        change: What the change of the position is worth, dollars, NaN without a reference.
-        opening: Opens of the chosen symbols, in their order, dollars.
-        chosen: The symbols to decide one by one, in the order of the columns.
+        order: Orders of E18 and E19, signed whole floats, 0 without a reference.
+        chosen: The symbols to go through one by one, in the order of the columns.
+        price, commission: What their orders are filled at (E21, E22), 1/10,000 dollar, in the
+            order of ``chosen``; ``NO_PRICE`` without a bar.
         aged: ``[1]``: whether a mark may be older than the session before.
     """
 
@@ -37,9 +40,10 @@ class Plan(NamedTuple):
     reference: np.ndarray
     wanted: np.ndarray
     shares: np.ndarray
-    change: np.ndarray
-    opening: np.ndarray
+    order: np.ndarray
     chosen: np.ndarray
+    price: np.ndarray
+    commission: np.ndarray
     aged: np.ndarray
 
 
@@ -51,8 +55,9 @@ def empty_plan(symbols: int, quantity: np.ndarray) -> Plan:
         np.empty(symbols),
         quantity.astype(np.float64),
         np.empty(symbols),
-        np.empty(symbols),
         np.empty(symbols, np.uintp),
+        np.empty(symbols, np.int64),
+        np.empty(symbols, np.int64),
         np.ones(1, np.bool_),
     )
 
@@ -74,32 +79,38 @@ def references(market: Market, plan: Plan, t: int) -> np.ndarray:
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
-def _changes(
+def _orders(
     target: np.ndarray,
     nav: float,
     reference: np.ndarray,
+    rules: Rules,
     shares: np.ndarray,
     wanted: np.ndarray,
-    change: np.ndarray,
+    order: np.ndarray,
 ) -> int:
     too_many = 0
     for j in range(target.shape[0]):
         wanted[j] = desired_shares(target[j], nav, reference[j])
-        change[j] = abs((wanted[j] - shares[j]) * reference[j])
+        order[j], _ = order_for(wanted[j], shares[j], reference[j], rules)
         too_many += 0 if abs(wanted[j]) <= SHARES_LIMIT else 1
     return too_many
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
 def plan_orders(
-    weights: np.ndarray, target: np.ndarray, nav: float, reference: np.ndarray, plan: Plan
+    weights: np.ndarray,
+    target: np.ndarray,
+    nav: float,
+    reference: np.ndarray,
+    rules: Rules,
+    plan: Plan,
 ) -> bool:
-    """Fill ``wanted`` and ``change``; False where a symbol with a signal wants too many shares.
+    """E17–E19: ``wanted`` and ``order``; False where a symbol with a signal wants too many shares.
 
     Args:
         reference: ``references`` of the session.
     """
-    if _changes(target, nav, reference, plan.shares, plan.wanted, plan.change) == 0:
+    if _orders(target, nav, reference, rules, plan.shares, plan.wanted, plan.order) == 0:
         return True
     for j in range(weights.shape[0]):
         if not np.isnan(weights[j]) and not abs(plan.wanted[j]) <= SHARES_LIMIT:
@@ -108,25 +119,24 @@ def plan_orders(
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
-def choose_symbols(plan: Plan, rules: Rules, everyone: bool) -> int:
-    """Put the symbols to decide one by one into ``chosen``; returns how many there are."""
-    symbols = plan.chosen.shape[0]
-    if everyone:
-        for j in range(symbols):
-            plan.chosen[j] = j
-        return symbols
-    least, count = max(rules.min_notional, _NOTHING), 0
+def choose_symbols(plan: Plan, everyone: bool) -> int:
+    """Put the symbols with an order, or ``everyone``, into ``chosen``; returns how many."""
+    symbols, count = plan.chosen.shape[0], 0
     for j in range(symbols):
         plan.chosen[count] = j
-        count += 1 if plan.change[j] >= least else 0
+        count += 1 if everyone or plan.order[j] != 0.0 else 0
     return count
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
-def look_up_opens(opens: np.ndarray, plan: Plan, count: int) -> None:
-    """Opens of the first ``count`` chosen symbols.
+def price_orders(plan: Plan, opens: np.ndarray, rules: Rules, count: int) -> None:
+    """E21 and E22 for the orders of the first ``count`` chosen symbols.
 
-    They lie far apart: here the processor waits for many at once, between fills for one by one.
+    The opens lie far apart: here the processor waits for many at once, between fills for one by
+    one.
     """
     for k in range(count):
-        plan.opening[k] = opens[plan.chosen[k]]
+        opening, order = opens[plan.chosen[k]], plan.order[plan.chosen[k]]
+        price = fill_price(opening, order, rules.slippage_bps)
+        plan.price[k] = NO_PRICE if np.isnan(opening) else price
+        plan.commission[k] = fill_commission(order, rules)

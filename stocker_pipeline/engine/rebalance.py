@@ -77,6 +77,7 @@ _RESTRAINT_MEANING = {
 }
 
 _NO_RESTRAINT, _HALT = 0, 2
+_AT_TARGET, _WITHIN_BUFFER, _BELOW_MIN_NOTIONAL = 10, 11, 12
 _REDUCE_ONLY, _HALTED = 13, 14
 _OPEN, _INCREASE, _REDUCE, _CLOSE = 20, 21, 22, 23
 _FLIP, _FLIP_CLOSE_FIRST = 24, 25
@@ -90,25 +91,28 @@ def desired_shares(target: float, nav: float, reference: float) -> float:
     return np.trunc(target * nav / reference) if nav > 0.0 else 0.0
 
 
-@njit(cache=True, error_model="numpy")
-def order_for(desired: int, held: int, reference: float, rules: Rules) -> tuple[int, int]:
-    """E18 and E19: the signed order and its Decision code; the order is 0 where there is none."""
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def order_for(desired: float, held: float, reference: float, rules: Rules) -> tuple[float, int]:
+    """E18 and E19: the signed order and its Decision code; the order is 0 where there is none.
+
+    Shares may be integers or whole floats. Written without branches, so that a loop over symbols
+    can decide several at a time.
+    """
     delta = desired - held
-    if delta == 0:
-        return 0, 10
-    opposite = (desired > 0 and held < 0) or (desired < 0 and held > 0)
+    opposite = ((desired > 0) & (held < 0)) | ((desired < 0) & (held > 0))
     largest = max(abs(desired), abs(held))
-    if desired != 0 and not opposite and abs(delta) <= rules.buffer * largest:
-        return 0, 11
-    if abs(delta * reference) < rules.min_notional:
-        return 0, 12
-    if opposite:
-        return (-held, _FLIP_CLOSE_FIRST) if rules.two_step else (delta, _FLIP)
-    if held == 0:
-        return delta, _OPEN
-    if desired == 0:
-        return delta, _CLOSE
-    return delta, _INCREASE if abs(desired) > abs(held) else _REDUCE
+    within = (desired != 0) & (not opposite) & (abs(delta) <= rules.buffer * largest)
+    # Asked this way round, what is worth an unknown sum is not ordered.
+    worth = abs(delta * reference) >= rules.min_notional
+    code = _INCREASE if abs(desired) > abs(held) else _REDUCE
+    code = _CLOSE if desired == 0 else code
+    code = _OPEN if held == 0 else code
+    code = (_FLIP_CLOSE_FIRST if rules.two_step else _FLIP) if opposite else code
+    code = code if worth else _BELOW_MIN_NOTIONAL
+    code = _WITHIN_BUFFER if within else code
+    code = _AT_TARGET if delta == 0 else code
+    whole = -held if opposite & rules.two_step else delta
+    return whole if worth & (not within) else 0, code
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stocker_pipeline.engine.book import TOTALS
+
 SIGMA, LEVERAGE, GROSS_FACTOR, BREAKER_FACTOR = range(4)
 
 
@@ -43,7 +45,7 @@ def empty_record(sessions: int, symbols: int, detail: bool) -> Record:
     """
     shape = (sessions if detail else 1, symbols)
     return Record(
-        np.empty((sessions, 9), np.int64),
+        np.empty((sessions, TOTALS), np.int64),
         np.empty(sessions, np.int64),
         np.empty(sessions, np.int64),
         np.empty(sessions, np.int64),

@@ -9,6 +9,7 @@ and both are running sums of non-negative terms. Nothing is ever subtracted, so 
 constant prices has a volatility of exactly zero.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -189,10 +190,19 @@ class VolatilityState(NamedTuple):
 
 def empty_volatility(symbols: int, window: int, decay: float) -> VolatilityState:
     """The state before the second bar. ``window`` counts values, so window − 1 returns."""
+    return VolatilityState(
+        np.zeros((window, symbols)), np.zeros(symbols), *_powers_and_scale(window, decay)
+    )
+
+
+@lru_cache(maxsize=16)
+def _powers_and_scale(window: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same for every run with these parameters, so read-only."""
     powers = decay ** np.arange(window)
     with np.errstate(divide="ignore"):
         scale = ANNUAL_SESSIONS / np.concatenate(([0.0], np.cumsum(powers[:-1])))
-    return VolatilityState(np.zeros((window, symbols)), np.zeros(symbols), powers, scale)
+    powers.flags.writeable = scale.flags.writeable = False
+    return powers, scale
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 
 from stocker_pipeline.domain.errors import ConfigurationRefused
 from stocker_pipeline.domain.portfolio import PortfolioParameters
@@ -20,11 +21,11 @@ from stocker_pipeline.engine.book import (
     NAV,
     PEAK,
     REALISED,
+    TOTALS,
     TRIPPED,
     Book,
-    append_lots,
-    empty_book,
 )
+from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
 from stocker_pipeline.engine.kernel import (
     STATUS_FINE,
     STATUS_TOO_MANY_SHARES,
@@ -32,13 +33,14 @@ from stocker_pipeline.engine.kernel import (
     run_sessions,
 )
 from stocker_pipeline.engine.log import Log
-from stocker_pipeline.engine.market import roll_marks
+from stocker_pipeline.engine.market import open_book
 from stocker_pipeline.engine.outage import RESTRAINTS, outages
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.rebalance import Restraint
 from stocker_pipeline.engine.record import Record
 from stocker_pipeline.engine.rules import Rules
 
+_KINDS = tuple(Rules.__annotations__.values())
 _LOTS_PER_SYMBOL = 64
 """Room to begin with; the pool doubles when it is full."""
 
@@ -164,18 +166,32 @@ def simulate(
 
 def assert_identity(run: Run) -> None:
     """E28, in integers, after every session: what there is equals where it came from."""
-    totals, record = run.record.totals, run.record
-    sources = run.opening.initial_e4 + record.positions_value - record.positions_cost
-    for source in (FLOWS, REALISED, DIVIDENDS, CASH_IN_LIEU):
-        sources += totals[:, source]
-    sources -= totals[:, COMMISSIONS]
-    broken = np.flatnonzero(totals[:, NAV] != sources)
-    if len(broken):
-        session = run.panel.sessions[run.first + broken[0]]
-        raise RuntimeError(
-            f"the book of {session} does not balance: NAV {totals[broken[0], NAV]} is not "
-            f"{sources[broken[0]]} (1/10,000 dollar), the sum of where it came from"
+    record, initial = run.record, run.opening.initial_e4
+    row = _first_imbalance(record.totals, record.positions_value, record.positions_cost, initial)
+    if row < len(record.totals):
+        session, nav = run.panel.sessions[run.first + row], record.totals[row, NAV]
+        sources = _sources_of(
+            record.totals[row], record.positions_value[row], record.positions_cost[row], initial
         )
+        raise RuntimeError(
+            f"the book of {session} does not balance: NAV {nav} is not {sources} "
+            "(1/10,000 dollar), the sum of where it came from"
+        )
+
+
+@njit(cache=True, **INLINE)
+def _sources_of(totals: np.ndarray, value: int, cost: int, initial: int) -> int:
+    earned = totals[REALISED] + totals[DIVIDENDS] + totals[CASH_IN_LIEU] - totals[COMMISSIONS]
+    return initial + totals[FLOWS] + earned + value - cost
+
+
+@njit(cache=True, **NO_COUNTING)
+def _first_imbalance(totals: np.ndarray, value: np.ndarray, cost: np.ndarray, initial: int) -> int:
+    """The first session of E28's identity not held; their number where it is always."""
+    for i in range(totals.shape[0]):
+        if totals[i, NAV] != _sources_of(totals[i], value[i], cost[i], initial):
+            return i
+    return totals.shape[0]
 
 
 def _restraints(panel: Panel, rules: Rules, first: int, last: int) -> np.ndarray:
@@ -190,24 +206,23 @@ def _restraints(panel: Panel, rules: Rules, first: int, last: int) -> np.ndarray
 
 def typed(rules: Rules) -> Rules:
     """The same rules with one type per field, so that the kernel is compiled once."""
-    kinds = Rules.__annotations__
-    return Rules(**{name: kinds[name](value) for name, value in rules._asdict().items()})
+    return Rules(*[kind(value) for kind, value in zip(_KINDS, rules, strict=True)])
 
 
 def opened_book(panel: Panel, opening: OpeningBook, first: int) -> Book:
     """The arrays of an opening book, marked at the close before row ``first``."""
-    slots = 2 * len(opening.lots) + _LOTS_PER_SYMBOL * len(panel.symbols)
-    book = empty_book(len(panel.symbols), opening.initial_e4, slots)
-    totals = book.totals
+    totals = [0] * TOTALS
     totals[CASH], totals[NAV], totals[PEAK] = opening.cash_e4, opening.nav_e4, opening.peak_e4
     totals[REALISED], totals[DIVIDENDS] = opening.realised_e4, opening.dividends_e4
     totals[CASH_IN_LIEU], totals[COMMISSIONS] = opening.cash_in_lieu_e4, opening.commissions_e4
     totals[FLOWS], totals[TRIPPED] = opening.flows_e4, int(opening.tripped)
-    columns = panel.columns_of([lot.symbol for lot in opening.lots])
-    quantity = np.array([lot.quantity for lot in opening.lots], np.int64)
-    append_lots(book, columns, quantity, np.array([lot.cost_e4 for lot in opening.lots], np.int64))
-    roll_marks(panel.market, book, first)
-    return book
+    lots, slots = opening.lots, 2 * len(opening.lots) + _LOTS_PER_SYMBOL * len(panel.symbols)
+    columns = panel.columns_of([lot.symbol for lot in lots])
+    quantity = np.array([lot.quantity for lot in lots], np.int64)
+    cost = np.array([lot.cost_e4 for lot in lots], np.int64)
+    return open_book(
+        panel.market, np.array(totals, np.int64), columns, quantity, cost, slots, first
+    )
 
 
 def refusal_of(status: int, session: str, flow: int) -> ConfigurationRefused:

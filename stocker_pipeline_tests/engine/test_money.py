@@ -29,6 +29,13 @@ def test_ties_go_to_the_even_neighbour_on_either_side_of_zero(whole, part, total
     assert share_of(whole, part, total) == share
 
 
+@pytest.mark.parametrize("whole", [3 * 10**9 - 1, 3 * 10**9, 3_037_000_499, 2**33 + 1])
+@pytest.mark.parametrize("part", [3 * 10**9 - 1, 3 * 10**9, 3_037_000_500])
+def test_a_product_beyond_64_bits_is_no_other_case(whole, part):
+    for total in (part + 1, 2 * part, 10**15 + 1):
+        assert share_of(-whole, part, total) == round(Fraction(-whole) * part / total)
+
+
 @given(st.lists(st.integers(-(10**18) + 1, 10**18 - 1)))
 def test_money_survives_the_way_into_a_table_and_back(amounts):
     array = money_array(np.array(amounts, np.int64))

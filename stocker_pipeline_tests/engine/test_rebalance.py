@@ -34,6 +34,12 @@ def test_an_order_follows_from_target_position_and_rules(desired, held, changes,
     assert order_for(desired, held, 10.0, rules(**changes)) == (order, decision)
 
 
+@pytest.mark.parametrize("min_notional", [0, 50])
+def test_a_change_of_unknown_worth_is_not_ordered(min_notional):
+    quantity, decision = order_for(10, 0, float("nan"), rules(min_notional=min_notional))
+    assert (quantity, decision) == (0, Decision.BELOW_MIN_NOTIONAL)
+
+
 def test_shares_are_truncated_toward_zero_and_none_are_wanted_without_money():
     assert [desired_shares(x, 1000.0, 30.0) for x in (0.5, -0.5)] == [16.0, -16.0]
     assert desired_shares(0.5, 0.0, 30.0) == 0.0
