@@ -7,6 +7,7 @@ PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/d
 	(command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11) || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+READY := $(VENV)/.dev $(VENV)/.compiled
 export STOCKER_HOME ?= $(CURDIR)/.stocker
 export DAGSTER_HOME ?= $(STOCKER_HOME)/dagster
 
@@ -22,8 +23,12 @@ $(VENV)/.base: pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable .; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .; fi
+	@touch $@
+
+# Compiles what the sources say, again after every update: else the first run would wait for it.
+$(VENV)/.compiled: $(VENV)/.base $(shell find stocker_pipeline dbt_project -path '*/target' -prune -o \( -name '*.py' -o -name '*.sql' -o -name '*.yml' \) -print)
 	@$(BIN)/python -m compileall -q stocker_pipeline
-	@$(BIN)/python -m stocker_pipeline.engine.warm_up
+	@$(BIN)/python -m stocker_pipeline.stages.warm_up
 	@$(BIN)/python -m stocker_pipeline.defs.analytics.warehouse
 	@touch $@
 
@@ -32,27 +37,27 @@ $(VENV)/.dev: $(VENV)/.base
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'; fi
 	@touch $@
 
-setup: $(VENV)/.base ## Make .venv with the pinned dependencies.
+setup: $(VENV)/.compiled ## Make .venv with the pinned dependencies.
 
-demo: $(VENV)/.base ## Ingest the sample market, backtest ten years and more, write the pages.
+demo: $(VENV)/.compiled ## Ingest the sample market, backtest ten years and more, write the pages.
 	@$(BIN)/stocker demo
 
-test: $(VENV)/.dev ## Run the whole test suite.
+test: $(READY) ## Run the whole test suite.
 	@$(BIN)/python -m pytest -q -n auto
 
-slow: $(VENV)/.dev ## Run the longer tests too.
+slow: $(READY) ## Run the longer tests too.
 	@$(BIN)/python -m pytest -q -n auto -m 'slow or not slow'
 
-year: $(VENV)/.dev ## A paper book for a year under random faults, 5 seeds, as CI runs it.
+year: $(READY) ## A paper book for a year under random faults, 5 seeds, as CI runs it.
 	@$(BIN)/python -m stocker_pipeline_tests.soak --years 1 --seeds 5
 
-soak: $(VENV)/.dev ## A paper book for 10 years under random faults, 20 seeds (long).
+soak: $(READY) ## A paper book for 10 years under random faults, 20 seeds (long).
 	@$(BIN)/python -m stocker_pipeline_tests.soak --years 10 --seeds 20 --write
 
-browser: $(VENV)/.dev ## Launch a backtest in the UI with an installed Chromium, by clicking.
+browser: $(READY) ## Launch a backtest in the UI with an installed Chromium, by clicking.
 	@$(BIN)/python -m pytest -q -m browser
 
-check: $(VENV)/.dev ## Format, lint, types, imports, definitions, tests. CI runs it, then make year.
+check: $(READY) ## Format, lint, types, imports, definitions, tests. CI runs it, then make year.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -68,19 +73,19 @@ format: $(VENV)/.dev ## Format and fix what can be fixed.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-ui: $(VENV)/.base ## The Dagster UI and daemon on http://127.0.0.1:3000 (stop with Ctrl-C).
+ui: $(VENV)/.compiled ## The Dagster UI and daemon on http://127.0.0.1:3000 (stop with Ctrl-C).
 	@mkdir -p $(DAGSTER_HOME) && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $${STOCKER_UI_PORT:-3000}
 
 bench: bench-engine bench-backfill bench-session ## All benchmarks (long; not in CI).
 
-bench-engine: $(VENV)/.dev ## The engine against vectorbt, bt, backtrader and zipline-reloaded.
+bench-engine: $(READY) ## The engine against vectorbt, bt, backtrader and zipline-reloaded.
 	$(BIN)/python -m benchmarks.engine
 
-bench-backfill: $(VENV)/.dev ## A backtest through Dagster: event storages, time and memory.
+bench-backfill: $(READY) ## A backtest through Dagster: event storages, time and memory.
 	$(BIN)/python -m benchmarks.backfill
 
-bench-session: $(VENV)/.dev ## One live session, from bars to orders in the ledger, on both databases.
+bench-session: $(READY) ## One live session, from bars to orders in the ledger, on both databases.
 	$(BIN)/python -m benchmarks.session
 
 lock: ## Resolve requirements.lock anew for every supported Python.

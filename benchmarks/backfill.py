@@ -94,7 +94,7 @@ def _ingest(home: Path, market: bars.Bars) -> None:
     """Write the market as files, and bring them into the lake of a home."""
     _write_files(home / "files", market)
     # Kernels that are not on disk yet would be compiled in the worker, and be its peak.
-    _run([sys.executable, "-m", "stocker_pipeline.engine.warm_up"], home, market)
+    _run([sys.executable, "-m", "stocker_pipeline.stages.warm_up"], home, market)
     command = [str(Path(sys.executable).with_name("stocker")), "ingest"]
     _run([*command, "--provider", "files", "--path", str(home / "files")], home, market)
 
