@@ -187,7 +187,8 @@ def trade_session(
     count = choose_symbols(plan, detail)
     price_orders(plan, market.open[t], rules, count)
     for k in range(count):
-        j, price, commission = plan.chosen[k], plan.price[k], plan.commission[k]
+        j = plan.chosen[k]
+        price, commission = plan.price[j], plan.commission[j]
         held, quantity, desired, code = book.quantity[j], np.int64(plan.order[j]), 0, 0
         if detail or silent > 0 or restraint != 0:
             quantity, desired, code = decide_one(

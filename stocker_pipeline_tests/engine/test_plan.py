@@ -55,7 +55,7 @@ def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(symbo
     opens = np.array([opening for _, _, _, opening in symbols])
     count = choose_symbols(plan, False)
     price_orders(plan, opens, by, count)
-    chosen = {int(j): k for k, j in enumerate(plan.chosen[:count])}
+    chosen = plan.chosen[:count].tolist()
     for j, (target, held, reference, opening) in enumerate(symbols):
         order = 0
         if not math.isnan(reference):
@@ -65,8 +65,8 @@ def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(symbo
         assert (j in chosen) == (order != 0)
         if order:
             price = fill_price(opening, order, by.slippage_bps) if opening > 0 else NO_PRICE
-            assert plan.price[chosen[j]] == price
-            assert plan.commission[chosen[j]] == fill_commission(order, by)
+            assert plan.price[j] == price
+            assert plan.commission[j] == fill_commission(order, by)
 
 
 def test_everyone_is_chosen_where_every_reason_is_wanted():
