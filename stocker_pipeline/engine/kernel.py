@@ -185,10 +185,11 @@ def trade_session(
 ) -> None:
     """E18–E26 for the symbols that the plan names, one after the other."""
     count = choose_symbols(plan, detail)
-    price_orders(plan, market.open[t], rules, count)
+    by_column = price_orders(plan, market.open[t], rules, count)
     for k in range(count):
         j = plan.chosen[k]
-        price, commission = plan.price[j], plan.commission[j]
+        at = j if by_column else np.uintp(k)
+        price, commission = plan.price[at], plan.commission[at]
         held, quantity, desired, code = book.quantity[j], np.int64(plan.order[j]), 0, 0
         if detail or silent > 0 or restraint != 0:
             quantity, desired, code = decide_one(

@@ -31,8 +31,8 @@ class Plan(NamedTuple):
         shares: The book's quantities as floats; exact, for SHARES_LIMIT is below 2^53.
         order: Orders of E18 and E19, signed whole floats, 0 without a reference.
         chosen: The symbols to go through one by one, in the order of the columns.
-        price, commission: What their orders are filled at (E21, E22), 1/10,000 dollar;
-            ``NO_PRICE`` without a bar. Those of other symbols mean nothing.
+        price, commission: What their orders are filled at (E21, E22), 1/10,000 dollar, where
+            ``price_orders`` says; ``NO_PRICE`` without a bar.
         aged: ``[1]``: whether a mark may be older than the session before.
     """
 
@@ -122,30 +122,38 @@ def plan_orders(
 def choose_symbols(plan: Plan, everyone: bool) -> int:
     """Put the symbols with an order, or ``everyone``, into ``chosen``; returns how many."""
     symbols, count = plan.chosen.shape[0], 0
+    if everyone:
+        for j in range(symbols):
+            plan.chosen[j] = j
+        return symbols
     for j in range(symbols):
         plan.chosen[count] = j
-        count += 1 if everyone or plan.order[j] != 0.0 else 0
+        count += 1 if plan.order[j] != 0.0 else 0
     return count
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
-def _price_order(plan: Plan, opens: np.ndarray, rules: Rules, j: int) -> None:
+def _price_order(plan: Plan, opens: np.ndarray, rules: Rules, j: int, at: int) -> None:
     price = fill_price(opens[j], plan.order[j], rules.slippage_bps)
-    plan.price[j] = NO_PRICE if np.isnan(opens[j]) else price
-    plan.commission[j] = fill_commission(plan.order[j], rules)
+    plan.price[at] = NO_PRICE if np.isnan(opens[j]) else price
+    plan.commission[at] = fill_commission(plan.order[j], rules)
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
-def price_orders(plan: Plan, opens: np.ndarray, rules: Rules, count: int) -> None:
-    """E21 and E22 for the orders of at least the first ``count`` chosen symbols.
+def price_orders(plan: Plan, opens: np.ndarray, rules: Rules, count: int) -> bool:
+    """E21 and E22 for the orders of the first ``count`` chosen symbols.
 
     Where most are chosen, for all: side by side is faster than one after the other. Where few are,
     their opens lie far apart: here the processor waits for many at once, between fills for one by
     one.
+
+    Returns:
+        Whether prices are those of all symbols, by their columns; else by the place in ``chosen``.
     """
     if 2 * count > plan.order.shape[0]:
         for j in range(plan.order.shape[0]):
-            _price_order(plan, opens, rules, j)
-    else:
-        for k in range(count):
-            _price_order(plan, opens, rules, plan.chosen[k])
+            _price_order(plan, opens, rules, j, j)
+        return True
+    for k in range(count):
+        _price_order(plan, opens, rules, plan.chosen[k], k)
+    return False

@@ -19,6 +19,9 @@ from stocker_pipeline.engine.compiling import NO_COUNTING
 
 ANNUAL_SESSIONS = 252.0
 MOMENTUM_EPSILON = 1e-12
+_CELLS_AT_ONCE = 2048
+"""Bars × symbols whose logarithms and roots are taken together: of few symbols some bars, for the
+compiler takes sixteen numbers at a time and the rest of a row one by one."""
 _SERIES_LIMIT = 0.1
 """Up to here the series of ``atanh`` below is exact to the last bit or two; beyond, ``log``."""
 
@@ -131,8 +134,8 @@ def _square(value: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
-def _squared_log_ratio_row(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> int:
-    """``ln(new/old)²`` of a row, as ``_log_ratio_row`` has the logarithm, without storing that.
+def _squared_log_ratios(new: np.ndarray, old: np.ndarray, out: np.ndarray) -> int:
+    """``ln(new/old)²`` of some rows, as ``_log_ratio_row`` has the logarithm, not storing that.
 
     Returns how many are not known, for one of the two is NaN.
     """
@@ -180,19 +183,21 @@ class VolatilityState(NamedTuple):
         head: Decayed sum of this block's squares so far.
         powers: λ^i.
         scale: At n, the annualising factor 252/Σ_{i<n} λ^i.
+        squares: Room for the squares of some bars, one row after the other.
     """
 
     block: np.ndarray
     head: np.ndarray
     powers: np.ndarray
     scale: np.ndarray
+    squares: np.ndarray
 
 
 def empty_volatility(symbols: int, window: int, decay: float) -> VolatilityState:
     """The state before the second bar. ``window`` counts values, so window − 1 returns."""
-    return VolatilityState(
-        np.zeros((window, symbols)), np.zeros(symbols), *_powers_and_scale(window, decay)
-    )
+    powers, scale = _powers_and_scale(window, decay)
+    squares = np.empty(max(_CELLS_AT_ONCE, symbols))
+    return VolatilityState(np.zeros((window, symbols)), np.zeros(symbols), powers, scale, squares)
 
 
 @lru_cache(maxsize=16)
@@ -206,18 +211,24 @@ def _powers_and_scale(window: int, decay: float) -> tuple[np.ndarray, np.ndarray
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
-def _volatility_row(
+def _variance_row(
     head: np.ndarray,
     squares: np.ndarray,
     tail: np.ndarray,
     carry: float,
     decay: float,
     scale: float,
-    volatility: np.ndarray,
+    variance: np.ndarray,
 ) -> None:
     for j in range(head.shape[0]):
         head[j] = decay * head[j] + squares[j]
-        volatility[j] = np.sqrt((head[j] + carry * tail[j]) * scale)
+        variance[j] = (head[j] + carry * tail[j]) * scale
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _copy(given: np.ndarray, taken: np.ndarray) -> None:
+    for j in range(taken.shape[0]):
+        taken[j] = given[j]
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"}, **NO_COUNTING)
@@ -231,28 +242,53 @@ def _close_block(block: np.ndarray, powers: np.ndarray, length: int) -> None:
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
-def next_volatility(
-    state: VolatilityState, own: np.ndarray, i: int, decay: float, volatility: np.ndarray
-) -> int:
-    """Annualised EWMA volatility (E8) as of bar ``i`` ≥ 1; bars come one after the other.
+def bars_at_once(state: VolatilityState, i: int, stop: int) -> int:
+    """How many bars from ``i`` ≥ 1 on, before ``stop``, ``next_variance`` takes together."""
+    length, symbols = state.powers.shape[0] - 1, state.head.shape[0]
+    left_of_block = length - (i - 1) % length
+    return min(stop - i, left_of_block, max(_CELLS_AT_ONCE // symbols, 1))
 
-    Returns how many symbols lack this bar or the one before; theirs is not known.
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def next_variance(
+    state: VolatilityState,
+    own: np.ndarray,
+    i: int,
+    bars: int,
+    decay: float,
+    variance: np.ndarray,
+) -> int:
+    """Annualised EWMA variance (E8 before its root) as of the next ``bars`` bars from ``i`` ≥ 1 on.
+
+    Bars come one after the other, ``bars_at_once`` at a time. Returns how many numbers are not
+    known, for a symbol lacks this bar or the one before.
+
+    Args:
+        own: The series on own rows, one row after the other.
+        variance: Takes the result, one row after the other.
     """
-    length = state.powers.shape[0] - 1
-    slot = (i - 1) % length
+    length, symbols = state.powers.shape[0] - 1, state.head.shape[0]
+    slot, begin, cells = (i - 1) % length, i * symbols, bars * symbols
     if slot == 0:
         state.head[:] = 0.0
-    unknown = _squared_log_ratio_row(own[i], own[i - 1], state.block[slot])
-    _volatility_row(
-        state.head,
-        state.block[slot],
-        state.block[slot + 1],
-        state.powers[slot + 1],
-        decay,
-        state.scale[min(i, length)],
-        volatility,
-    )
-    if slot == length - 1:
+    new, old = own[begin : begin + cells], own[begin - symbols : begin - symbols + cells]
+    squares = state.block[slot] if bars == 1 else state.squares
+    unknown = _squared_log_ratios(new, old, squares)
+    for k in range(bars):
+        row = slice(k * symbols, (k + 1) * symbols)
+        _variance_row(
+            state.head,
+            squares[row],
+            state.block[slot + k + 1],
+            state.powers[slot + k + 1],
+            decay,
+            state.scale[min(i + k, length)],
+            variance[row],
+        )
+    # Loops of their own: of more arrays than four the compiler does not see that they lie apart.
+    for k in range(bars if bars > 1 else 0):
+        _copy(state.squares[k * symbols : (k + 1) * symbols], state.block[slot + k])
+    if slot + bars == length:
         _close_block(state.block, state.powers, length)
     return unknown
 
@@ -272,15 +308,18 @@ def _all_rows(
     momentum: np.ndarray,
     volatility: np.ndarray,
 ) -> None:
-    for i in range(own.shape[0]):
-        if i > 0:
-            next_volatility(state, own, i, decay, volatility[i])
-        if i < lookback:
-            momentum[i] = np.nan
-            volatility[i] = np.nan
-        else:
-            for j in range(own.shape[1]):
-                momentum[i, j] = momentum_of(own[i, j], own[i - lookback, j])
+    symbols, i = state.head.shape[0], 1
+    rows = own.shape[0] // symbols
+    while i < rows:
+        bars = bars_at_once(state, i, rows)
+        next_variance(state, own, i, bars, decay, volatility[i * symbols :])
+        i += bars
+    unknown = min(lookback, rows) * symbols
+    volatility[:unknown] = np.nan
+    momentum[:unknown] = np.nan
+    for cell in range(unknown, own.shape[0]):
+        momentum[cell] = momentum_of(own[cell], own[cell - unknown])
+        volatility[cell] = np.sqrt(volatility[cell])
 
 
 def momentum_and_volatility(
@@ -300,5 +339,5 @@ def momentum_and_volatility(
     # Made by NumPy, which asks for huge pages: a compiled np.empty takes four times as long.
     momentum, volatility = np.empty(own.shape), np.empty(own.shape)
     state = empty_volatility(own.shape[1], window, decay)
-    _all_rows(own, lookback, decay, state, momentum, volatility)
+    _all_rows(own.reshape(-1), lookback, decay, state, momentum.reshape(-1), volatility.reshape(-1))
     return momentum, volatility

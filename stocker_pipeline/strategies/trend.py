@@ -17,11 +17,12 @@ from stocker_pipeline.engine.history import PriceHistory, PriceWindow
 from stocker_pipeline.engine.signals import (
     MOMENTUM_EPSILON,
     VolatilityState,
+    bars_at_once,
     empty_volatility,
     expand,
     momentum_and_volatility,
     momentum_of,
-    next_volatility,
+    next_variance,
 )
 from stocker_pipeline.engine.sizing import (
     inverse_volatility_weights,
@@ -97,6 +98,15 @@ def _weights_by_session(
     return weights
 
 
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _signed_inverses(
+    new: np.ndarray, old: np.ndarray, variance: np.ndarray, weights: np.ndarray
+) -> None:
+    for j in range(weights.shape[0]):
+        momentum = momentum_of(new[j], old[j])
+        weights[j] = signed_inverse_of(momentum, MOMENTUM_EPSILON, np.sqrt(variance[j]))
+
+
 @njit(cache=True, error_model="numpy", nogil=True, **NO_COUNTING)
 def _weights_of_dense(
     own: np.ndarray,
@@ -105,30 +115,36 @@ def _weights_of_dense(
     bar: int,
     start: int,
     state: VolatilityState,
-    volatility: np.ndarray,
+    variance: np.ndarray,
     weights: np.ndarray,
 ) -> int:
-    """E7–E9 row by row where every symbol has every bar; no matrix of signals is written.
+    """E7–E9 some rows at a time where every symbol has every bar; no matrix of signals is written.
+
+    Matrices are given one row after the other.
 
     Returns 0 where no bar was missing; else ``weights`` and ``state`` mean nothing.
 
     Args:
         bar: The first bar that ``state`` has not seen.
         start: The session of the first row of ``weights``; each row is made from the bars before.
-        volatility: Room for one row.
+        variance: Room for the rows that are made at once.
     """
-    missing = 0
-    weights[: max(lookback + 1 - start, 0)] = np.nan
-    for i in range(bar, start + weights.shape[0] - 1):
-        if i > 0:
-            missing += next_volatility(state, own, i, decay, volatility)
-        if i + 1 < start or i < lookback:
-            continue
-        new, old, row = own[i], own[i - lookback], weights[i + 1 - start]
-        for j in range(row.shape[0]):
-            momentum = momentum_of(new[j], old[j])
-            row[j] = signed_inverse_of(momentum, MOMENTUM_EPSILON, volatility[j])
-        scale_to_one(row)
+    symbols = state.head.shape[0]
+    stop = start + weights.shape[0] // symbols - 1
+    missing, i = 0, max(bar, 1)
+    weights[: max(lookback + 1 - start, 0) * symbols] = np.nan
+    while i < stop:
+        bars = bars_at_once(state, i, stop)
+        missing += next_variance(state, own, i, bars, decay, variance)
+        # Sessions first + 1 … of the part are decided on bars first … i + bars − 1.
+        first = min(max(i, start - 1, lookback), i + bars)
+        begin, end = first * symbols, (i + bars) * symbols
+        made = weights[begin - (start - 1) * symbols : end - (start - 1) * symbols]
+        past = own[begin - lookback * symbols : end - lookback * symbols]
+        _signed_inverses(own[begin:end], past, variance[begin - i * symbols :], made)
+        for row in range(0, end - begin, symbols):
+            scale_to_one(made[row : row + symbols])
+        i += bars
     return missing
 
 
@@ -177,20 +193,21 @@ class Trend(Strategy[TrendParameters]):
     def _parts_while_dense(self, history: PriceHistory) -> Iterator[np.ndarray]:
         parameters, symbols = self.parameters, len(history.symbols)
         state = empty_volatility(symbols, parameters.window, parameters.ewma_lambda)
-        volatility = np.empty(symbols)
+        variance = np.empty_like(state.squares)
+        prices = history.index.reshape(-1)
         bar, rows = 0, rows_of_a_part(symbols)
         for start in range(history.first, history.last + 1, rows):
             stop = min(start + rows, history.last + 1)
             weights = np.empty((stop - start, symbols))
             missing = _weights_of_dense(
-                history.index,
+                prices,
                 parameters.lookback,
                 parameters.ewma_lambda,
                 bar,
                 start,
                 state,
-                volatility,
-                weights,
+                variance,
+                weights.reshape(-1),
             )
             if missing > 0:
                 yield self.forecast_range(history).weights[start : history.last + 1]

@@ -54,7 +54,7 @@ def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(symbo
     plan = planned(symbols, nav, by)
     opens = np.array([opening for _, _, _, opening in symbols])
     count = choose_symbols(plan, False)
-    price_orders(plan, opens, by, count)
+    by_column = price_orders(plan, opens, by, count)
     chosen = plan.chosen[:count].tolist()
     for j, (target, held, reference, opening) in enumerate(symbols):
         order = 0
@@ -64,9 +64,10 @@ def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(symbo
         assert plan.order[j] == order
         assert (j in chosen) == (order != 0)
         if order:
+            at = j if by_column else chosen.index(j)
             price = fill_price(opening, order, by.slippage_bps) if opening > 0 else NO_PRICE
-            assert plan.price[j] == price
-            assert plan.commission[j] == fill_commission(order, by)
+            assert plan.price[at] == price
+            assert plan.commission[at] == fill_commission(order, by)
 
 
 def test_everyone_is_chosen_where_every_reason_is_wanted():
