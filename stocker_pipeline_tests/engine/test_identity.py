@@ -1,14 +1,22 @@
 """The book balances after every session of any market (ENGINE E28), as a property."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocker_pipeline.engine.book import CASH, NAV, PEAK
+from stocker_pipeline.engine.book import CASH, DIVIDENDS, NAV, PEAK
 from stocker_pipeline.engine.marking import EXACT_LIMIT, exact_values_at, mark_positions
 from stocker_pipeline.engine.panel import panel_from_tables
-from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
+from stocker_pipeline.engine.simulate import (
+    OpeningBook,
+    assert_identity,
+    rules_of,
+    simulate,
+)
 from stocker_pipeline.engine.tables import e4_array, fills_table, positions_table, snapshots_table
 from stocker_pipeline_tests.effort import examples
 from stocker_pipeline_tests.engine.builders import (
@@ -121,6 +129,18 @@ def test_nav_is_where_it_came_from_and_fills_explain_positions(
     assert result.book.totals[NAV] == snapshots["nav"][-1]
     assert result.book.totals[PEAK] == snapshots["peak_nav"][-1]
     assert result.book.totals[CASH] == snapshots["cash"][-1]
+
+
+def test_a_book_that_does_not_balance_is_named_with_its_session_and_both_sums():
+    panel = market("A B\n10 1\n10 1\n11 1\n12 1")
+    balanced = run(panel, "1 .\n1 .\n1 .")
+    assert_identity(balanced)
+    totals = balanced.record.totals.copy()
+    totals[1, DIVIDENDS] += 1
+    broken = replace(balanced, record=balanced.record._replace(totals=totals))
+    nav, session = int(totals[1, NAV]), panel.sessions[balanced.first + 1]
+    with pytest.raises(RuntimeError, match=f"book of {session} .* {nav} is not {nav + 1} "):
+        assert_identity(broken)
 
 
 @settings(max_examples=examples(12, 25), deadline=None)
