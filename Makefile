@@ -27,6 +27,7 @@ $(VENV)/.base: pyproject.toml requirements.lock
 
 # Compiles what the sources say, again after every update: else the first run would wait for it.
 $(VENV)/.compiled: $(VENV)/.base $(shell find stocker_pipeline dbt_project -path '*/target' -prune -o \( -name '*.py' -o -name '*.sql' -o -name '*.yml' \) -print)
+	@echo 'Compiling what changed (the first time and after an update of the engine: up to a minute) ...'
 	@$(BIN)/python -m compileall -q stocker_pipeline
 	@$(BIN)/python -m stocker_pipeline.stages.warm_up
 	@$(BIN)/python -m stocker_pipeline.defs.analytics.warehouse
