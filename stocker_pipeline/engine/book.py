@@ -9,13 +9,19 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from stocker_pipeline.engine.compiling import INLINE
+from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
+from stocker_pipeline.engine.fetching import fetch_one
 from stocker_pipeline.engine.money import share_of
 
 CASH, REALISED, DIVIDENDS, CASH_IN_LIEU, COMMISSIONS, FLOWS, PEAK, NAV, TRIPPED = range(9)
 TOTALS = 9
 """How many totals there are."""
 _NONE = -1
+_LOT = 3
+_QUANTITY, _COST, _NEXT = np.uintp(0), np.uintp(1), np.uintp(2)
+"""A lot's three numbers lie side by side, for a processor fetches what lies together at once. The
+place of the first one is the lot's name: what ``head``, ``tail``, ``free`` and a lot's own third
+number, the next lot, say. Unsigned: Numba then does not ask whether to count from the end."""
 
 
 class Book(NamedTuple):
@@ -28,8 +34,8 @@ class Book(NamedTuple):
         mark: Last known close in today's share basis, dollars, NaN before the first bar.
         mark_age: Sessions since the bar behind ``mark``.
         head, tail: Oldest and youngest lot of each symbol in the pool, −1 = none.
-        lot_quantity, lot_cost, lot_next: The pool.
-        free: ``[first free slot, free slots]``; free slots are chained through ``lot_next``.
+        lots: The pool: of each lot its quantity, its cost and the next lot, ``[3 · slots]``.
+        free: ``[first free slot, free slots]``; free slots are chained as lots are.
     """
 
     totals: np.ndarray
@@ -39,9 +45,7 @@ class Book(NamedTuple):
     mark_age: np.ndarray
     head: np.ndarray
     tail: np.ndarray
-    lot_quantity: np.ndarray
-    lot_cost: np.ndarray
-    lot_next: np.ndarray
+    lots: np.ndarray
     free: np.ndarray
 
 
@@ -50,8 +54,8 @@ def empty_book(symbols: int, initial: int, slots: int) -> Book:
     """A book of cash only: NAV = peak = cash = ``initial`` (1/10,000 dollar)."""
     totals = np.zeros(TOTALS, np.int64)
     totals[CASH] = totals[NAV] = totals[PEAK] = initial
-    lot_next = np.arange(1, slots + 1)
-    lot_next[slots - 1] = _NONE
+    lots = np.zeros(_LOT * slots, np.int64)
+    _chain(lots, 0, _NONE)
     return Book(
         totals,
         np.zeros(symbols, np.int64),
@@ -60,11 +64,17 @@ def empty_book(symbols: int, initial: int, slots: int) -> Book:
         np.zeros(symbols, np.int64),
         np.full(symbols, _NONE),
         np.full(symbols, _NONE),
-        np.zeros(slots, np.int64),
-        np.zeros(slots, np.int64),
-        lot_next,
+        lots,
         np.array([0, slots]),
     )
+
+
+@njit(cache=True, **NO_COUNTING)
+def _chain(lots: np.ndarray, begin: int, after: int) -> None:
+    """Chain the slots from ``begin`` on, and ``after`` behind them."""
+    for slot in range(begin, lots.shape[0], _LOT):
+        lots[np.uintp(slot) + _NEXT] = slot + _LOT
+    lots[-1] = after
 
 
 @njit(cache=True)
@@ -72,16 +82,13 @@ def with_room(book: Book, needed: int) -> Book:
     """The same book with at least ``needed`` free lot slots; the pool doubles when it grows."""
     if book.free[1] >= needed:
         return book
-    old = book.lot_next.shape[0]
-    new = 2 * old + needed
-    quantity, cost = np.zeros(new, np.int64), np.zeros(new, np.int64)
-    following = np.empty(new, np.int64)
-    quantity[:old], cost[:old], following[:old] = book.lot_quantity, book.lot_cost, book.lot_next
-    for slot in range(old, new):
-        following[slot] = slot + 1
-    following[new - 1] = book.free[0]
+    old = book.lots.shape[0]
+    new = 2 * old + _LOT * needed
+    lots = np.zeros(new, np.int64)
+    lots[:old] = book.lots
+    _chain(lots, old, book.free[0])
     book.free[0] = old
-    book.free[1] += new - old
+    book.free[1] += (new - old) // _LOT
     return Book(
         book.totals,
         book.quantity,
@@ -90,9 +97,7 @@ def with_room(book: Book, needed: int) -> Book:
         book.mark_age,
         book.head,
         book.tail,
-        quantity,
-        cost,
-        following,
+        lots,
         book.free,
     )
 
@@ -100,17 +105,16 @@ def with_room(book: Book, needed: int) -> Book:
 @njit(cache=True, **INLINE)
 def append_lot(book: Book, j: int, quantity: int, cost: int) -> None:
     """Open a lot of symbol ``j`` behind the others; the caller has made room."""
-    # An unsigned index: Numba then does not ask whether to count from the end.
     slot = np.uintp(book.free[0])
-    book.free[0] = book.lot_next[slot]
+    book.free[0] = book.lots[slot + _NEXT]
     book.free[1] -= 1
-    book.lot_quantity[slot] = quantity
-    book.lot_cost[slot] = cost
-    book.lot_next[slot] = _NONE
+    book.lots[slot + _QUANTITY] = quantity
+    book.lots[slot + _COST] = cost
+    book.lots[slot + _NEXT] = _NONE
     if book.head[j] == _NONE:
         book.head[j] = np.int64(slot)
     else:
-        book.lot_next[np.uintp(book.tail[j])] = np.int64(slot)
+        book.lots[np.uintp(book.tail[j]) + _NEXT] = np.int64(slot)
     book.tail[j] = np.int64(slot)
     book.quantity[j] += quantity
     book.cost[j] += cost
@@ -124,12 +128,12 @@ def _consume(book: Book, j: int, shares: int, price: int) -> tuple[int, int]:
     slot, last = first, first
     while left > 0 and slot != _NONE:
         at = np.uintp(slot)
-        held, cost = book.lot_quantity[at], book.lot_cost[at]
+        held, cost = book.lots[at + _QUANTITY], book.lots[at + _COST]
         size = abs(held)
         if left < size:
             part = share_of(cost, left, size)
-            book.lot_quantity[at] = held + left if held < 0 else held - left
-            book.lot_cost[at] = cost - part
+            book.lots[at + _QUANTITY] = held + left if held < 0 else held - left
+            book.lots[at + _COST] = cost - part
             released += part
             left = 0
         else:
@@ -137,10 +141,10 @@ def _consume(book: Book, j: int, shares: int, price: int) -> tuple[int, int]:
             left -= size
             freed += 1
             last = slot
-            slot = book.lot_next[at]
+            slot = book.lots[at + _NEXT]
     if freed > 0:
         book.head[j] = slot
-        book.lot_next[np.uintp(last)] = book.free[0]
+        book.lots[np.uintp(last) + _NEXT] = book.free[0]
         book.free[0] = first
         book.free[1] += freed
     closed = shares - left if book.quantity[j] > 0 else left - shares
@@ -169,6 +173,34 @@ def book_fill(book: Book, j: int, quantity: int, price: int, commission: int) ->
 
 
 @njit(cache=True)
+def lot_rows(book: Book) -> np.ndarray:
+    """Column, quantity and cost of every open lot, by column, oldest first, ``[lots, 3]`` int64."""
+    count = 0
+    for oldest in book.head:
+        slot = oldest
+        while slot != _NONE:
+            count += 1
+            slot = book.lots[np.uintp(slot) + _NEXT]
+    rows, at = np.empty((count, 3), np.int64), 0
+    for j in range(book.head.shape[0]):
+        slot = book.head[j]
+        while slot != _NONE:
+            lot = np.uintp(slot)
+            rows[at, 0] = j
+            rows[at, 1], rows[at, 2] = book.lots[lot + _QUANTITY], book.lots[lot + _COST]
+            at += 1
+            slot = book.lots[lot + _NEXT]
+    return rows
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def fetch_lots(book: Book, columns: np.ndarray, count: int) -> None:
+    """Ask the memory for the oldest lots of the first ``count`` of ``columns``."""
+    for k in range(count):
+        fetch_one(book.lots, max(book.head[columns[k]], 0))
+
+
+@njit(cache=True)
 def truncated(numerator: int, denominator: int) -> int:
     """``numerator/denominator`` toward zero; denominator > 0."""
     return numerator // denominator if numerator >= 0 else -((-numerator) // denominator)
@@ -180,19 +212,20 @@ def _split_lots(book: Book, j: int, new: int, old: int) -> int:
     cumulative, before, carried = 0, 0, 0
     keeper, slot = _NONE, book.head[j]
     while slot != _NONE:
-        cumulative += book.lot_quantity[slot]
+        lot = np.uintp(slot)
+        cumulative += book.lots[lot + _QUANTITY]
         after = truncated(new * cumulative, old)
-        book.lot_quantity[slot] = after - before
+        book.lots[lot + _QUANTITY] = after - before
         if after == before:
-            carried += book.lot_cost[slot]
-            book.lot_cost[slot] = 0
+            carried += book.lots[lot + _COST]
+            book.lots[lot + _COST] = 0
         else:
-            book.lot_cost[slot] += carried
+            book.lots[lot + _COST] += carried
             carried, keeper = 0, slot
         before = after
-        slot = book.lot_next[slot]
+        slot = book.lots[lot + _NEXT]
     if carried != 0 and keeper != _NONE:
-        book.lot_cost[keeper] += carried
+        book.lots[np.uintp(keeper) + _COST] += carried
         carried = 0
     return carried
 
@@ -202,17 +235,18 @@ def _drop_empty_lots(book: Book, j: int) -> None:
     slot = book.head[j]
     book.head[j] = book.tail[j] = _NONE
     while slot != _NONE:
-        following = book.lot_next[slot]
-        if book.lot_quantity[slot] == 0:
-            book.lot_next[slot] = book.free[0]
+        lot = np.uintp(slot)
+        following = book.lots[lot + _NEXT]
+        if book.lots[lot + _QUANTITY] == 0:
+            book.lots[lot + _NEXT] = book.free[0]
             book.free[0] = slot
             book.free[1] += 1
         else:
-            book.lot_next[slot] = _NONE
+            book.lots[lot + _NEXT] = _NONE
             if book.head[j] == _NONE:
                 book.head[j] = slot
             else:
-                book.lot_next[book.tail[j]] = slot
+                book.lots[np.uintp(book.tail[j]) + _NEXT] = slot
             book.tail[j] = slot
         slot = following
 

@@ -18,9 +18,11 @@ from stocker_pipeline.engine.book import (
     Book,
     book_fill,
     book_flow,
+    fetch_lots,
     with_room,
 )
 from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING, machine_code
+from stocker_pipeline.engine.fetching import fetch
 from stocker_pipeline.engine.fills import fill_commission, fill_quantity
 from stocker_pipeline.engine.log import Log, empty_log, lent_log, with_space
 from stocker_pipeline.engine.market import Market, apply_actions
@@ -59,15 +61,12 @@ _LOG_ROWS = 16_000_000
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
-def apply_breaker(book: Book, rules: Rules, target: np.ndarray, factors: np.ndarray) -> None:
-    """E13: the breaker on the previous close; today's targets in place."""
+def apply_breaker(book: Book, rules: Rules, factors: np.ndarray) -> float:
+    """E13: the breaker on the previous close; returns what today's targets are multiplied by."""
     tripped = breaker_trips(book.totals[NAV], book.totals[PEAK], book.totals[TRIPPED] != 0, rules)
     book.totals[TRIPPED] = 1 if tripped else 0
     factors[BREAKER_FACTOR] = rules.drawdown_scale if tripped else 1.0
-    if factors[BREAKER_FACTOR] != 1.0:
-        by_breaker = factors[BREAKER_FACTOR]
-        for j in range(target.shape[0]):
-            target[j] = target[j] * by_breaker
+    return factors[BREAKER_FACTOR]
 
 
 @njit(cache=True, error_model="numpy", **INLINE)
@@ -185,6 +184,8 @@ def trade_session(
 ) -> None:
     """E18–E26 for the symbols that the plan names, one after the other."""
     count = choose_symbols(plan, detail)
+    if 2 * count <= plan.order.shape[0]:
+        fetch_lots(book, plan.chosen, count)
     by_column = price_orders(plan, market.open[t], rules, count)
     for k in range(count):
         j = plan.chosen[k]
@@ -292,11 +293,15 @@ def _advance(
                 j = market.event_symbol[e]
                 plan.shares[j] = book.quantity[j]
         weights, target = targets.weights[t - begin], targets.target[t - begin]
-        apply_breaker(book, rules, target, record.factors[row])
+        by_breaker = apply_breaker(book, rules, record.factors[row])
         nav = book.totals[NAV] / 1e4
+        fetch(market.close[t], 0, symbols)
         reference = references(market, plan, t)
-        if not plan_orders(weights, target, nav, reference, rules, plan):
+        if not plan_orders(weights, target, by_breaker, nav, reference, rules, plan):
             return STATUS_TOO_MANY_SHARES, t
+        if detail and by_breaker != 1.0:
+            for j in range(symbols):
+                target[j] = target[j] * by_breaker
         trade_session(
             market,
             weights,
@@ -313,6 +318,8 @@ def _advance(
             record.desired[at],
             record.decision[at],
         )
+        if t < last:
+            fetch(targets.target[t + 1 - begin], 0, symbols)
         status = close_session(market, book, plan, t, flows[t], record, row, at, detail)
         if status != STATUS_FINE:
             return status, t

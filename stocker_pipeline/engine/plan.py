@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from stocker_pipeline.engine.compiling import INLINE, NO_COUNTING
+from stocker_pipeline.engine.fetching import fetch_some
 from stocker_pipeline.engine.fills import fill_commission, fill_price
 from stocker_pipeline.engine.market import Market
 from stocker_pipeline.engine.rebalance import SHARES_LIMIT, desired_shares, order_for
@@ -81,6 +82,7 @@ def references(market: Market, plan: Plan, t: int) -> np.ndarray:
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
 def _orders(
     target: np.ndarray,
+    by_breaker: float,
     nav: float,
     reference: np.ndarray,
     rules: Rules,
@@ -90,7 +92,7 @@ def _orders(
 ) -> int:
     too_many = 0
     for j in range(target.shape[0]):
-        wanted[j] = desired_shares(target[j], nav, reference[j])
+        wanted[j] = desired_shares(target[j] * by_breaker, nav, reference[j])
         order[j], _ = order_for(wanted[j], shares[j], reference[j], rules)
         too_many += 0 if abs(wanted[j]) <= SHARES_LIMIT else 1
     return too_many
@@ -100,6 +102,7 @@ def _orders(
 def plan_orders(
     weights: np.ndarray,
     target: np.ndarray,
+    by_breaker: float,
     nav: float,
     reference: np.ndarray,
     rules: Rules,
@@ -108,9 +111,12 @@ def plan_orders(
     """E17–E19: ``wanted`` and ``order``; False where a symbol with a signal wants too many shares.
 
     Args:
+        target: Fractions of NAV before the breaker.
+        by_breaker: What the breaker multiplies them by (E13).
         reference: ``references`` of the session.
     """
-    if _orders(target, nav, reference, rules, plan.shares, plan.wanted, plan.order) == 0:
+    shares, wanted, order = plan.shares, plan.wanted, plan.order
+    if _orders(target, by_breaker, nav, reference, rules, shares, wanted, order) == 0:
         return True
     for j in range(weights.shape[0]):
         if not np.isnan(weights[j]) and not abs(plan.wanted[j]) <= SHARES_LIMIT:
@@ -154,6 +160,7 @@ def price_orders(plan: Plan, opens: np.ndarray, rules: Rules, count: int) -> boo
         for j in range(plan.order.shape[0]):
             _price_order(plan, opens, rules, j, j)
         return True
+    fetch_some(opens, plan.chosen, count)
     for k in range(count):
         _price_order(plan, opens, rules, plan.chosen[k], k)
     return False

@@ -13,6 +13,7 @@ from stocker_pipeline.engine.book import (
     book_fill,
     book_split,
     empty_book,
+    lot_rows,
     with_room,
 )
 from stocker_pipeline.engine.simulate import Lot
@@ -47,10 +48,6 @@ def lots_from(
             order of effect.
     """
     book = _fold(empty_book(len(symbols), 0, 64), fills, entries)
-    lots = []
-    for j, symbol in enumerate(symbols):
-        slot = book.head[j]
-        while slot != -1:
-            lots.append(Lot(symbol, int(book.lot_quantity[slot]), int(book.lot_cost[slot])))
-            slot = book.lot_next[slot]
-    return tuple(lots), int(book.totals[REALISED])
+    rows = lot_rows(book).tolist()
+    lots = tuple(Lot(symbols[column], quantity, cost) for column, quantity, cost in rows)
+    return lots, int(book.totals[REALISED])

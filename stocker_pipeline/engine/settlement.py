@@ -28,6 +28,7 @@ from stocker_pipeline.engine.book import (
     TRIPPED,
     Book,
     book_fill,
+    lot_rows,
     with_room,
 )
 from stocker_pipeline.engine.kernel import STATUS_FINE, close_session
@@ -278,27 +279,5 @@ def lots_by_symbol(book: OpeningBook) -> dict[str, tuple[Lot, ...]]:
 
 
 def _open_lots(book: Book, symbols: tuple[str, ...]) -> tuple[Lot, ...]:
-    rows = _lot_rows(book.head, book.lot_quantity, book.lot_cost, book.lot_next)
-    return tuple(Lot(symbols[column], quantity, cost) for column, quantity, cost in rows.tolist())
-
-
-@njit(cache=True)
-def _lot_rows(
-    head: np.ndarray, quantity: np.ndarray, cost: np.ndarray, following: np.ndarray
-) -> np.ndarray:
-    """Column, quantity and cost of every open lot, by column, oldest first."""
-    count = 0
-    for first in head:
-        slot = first
-        while slot != -1:
-            count += 1
-            slot = following[slot]
-    rows = np.empty((count, 3), np.int64)
-    at = 0
-    for j in range(head.shape[0]):
-        slot = head[j]
-        while slot != -1:
-            rows[at, 0], rows[at, 1], rows[at, 2] = j, quantity[slot], cost[slot]
-            at += 1
-            slot = following[slot]
-    return rows
+    rows = lot_rows(book).tolist()
+    return tuple(Lot(symbols[column], quantity, cost) for column, quantity, cost in rows)

@@ -16,12 +16,15 @@ import numpy as np
 from numba import njit
 
 from stocker_pipeline.engine.compiling import NO_COUNTING
+from stocker_pipeline.engine.fetching import fetch
 
 ANNUAL_SESSIONS = 252.0
 MOMENTUM_EPSILON = 1e-12
 _CELLS_AT_ONCE = 2048
 """Bars × symbols whose logarithms and roots are taken together: of few symbols some bars, for the
 compiler takes sixteen numbers at a time and the rest of a row one by one."""
+_SYMBOLS_AT_ONCE = 256
+"""Of many symbols a part of a bar, so that what one loop leaves the next finds near."""
 _SERIES_LIMIT = 0.1
 """Up to here the series of ``atanh`` below is exact to the last bit or two; beyond, ``log``."""
 
@@ -250,47 +253,72 @@ def bars_at_once(state: VolatilityState, i: int, stop: int) -> int:
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
+def symbols_at_once(symbols: int, bars: int) -> int:
+    """How many symbols of ``bars`` bars ``next_variance`` takes together."""
+    return symbols if bars > 1 else min(symbols, _SYMBOLS_AT_ONCE)
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
 def next_variance(
     state: VolatilityState,
     own: np.ndarray,
     i: int,
     bars: int,
+    begin: int,
+    end: int,
     decay: float,
     variance: np.ndarray,
 ) -> int:
     """Annualised EWMA variance (E8 before its root) as of the next ``bars`` bars from ``i`` ≥ 1 on.
 
-    Bars come one after the other, ``bars_at_once`` at a time. Returns how many numbers are not
-    known, for a symbol lacks this bar or the one before.
+    Bars come one after the other, ``bars_at_once`` at a time, with ``close_bars`` after each time.
+    Returns how many numbers are not known, for a symbol lacks this bar or the one before.
 
     Args:
         own: The series on own rows, one row after the other.
+        begin, end: The symbols; all of them where there are several bars.
         variance: Takes the result, one row after the other.
     """
     length, symbols = state.powers.shape[0] - 1, state.head.shape[0]
-    slot, begin, cells = (i - 1) % length, i * symbols, bars * symbols
+    slot, cell, cells = (i - 1) % length, i * symbols + begin, (bars - 1) * symbols + end - begin
+    head = state.head[begin:end]
     if slot == 0:
-        state.head[:] = 0.0
-    new, old = own[begin : begin + cells], own[begin - symbols : begin - symbols + cells]
-    squares = state.block[slot] if bars == 1 else state.squares
+        head[:] = 0.0
+    new, old = own[cell : cell + cells], own[cell - symbols : cell - symbols + cells]
+    squares = state.block[slot, begin:end] if bars == 1 else state.squares
     unknown = _squared_log_ratios(new, old, squares)
     for k in range(bars):
-        row = slice(k * symbols, (k + 1) * symbols)
+        row = slice(k * symbols, k * symbols + end - begin)
         _variance_row(
-            state.head,
+            head,
             squares[row],
-            state.block[slot + k + 1],
+            state.block[slot + k + 1, begin:end],
             state.powers[slot + k + 1],
             decay,
             state.scale[min(i + k, length)],
             variance[row],
         )
-    # Loops of their own: of more arrays than four the compiler does not see that they lie apart.
-    for k in range(bars if bars > 1 else 0):
-        _copy(state.squares[k * symbols : (k + 1) * symbols], state.block[slot + k])
-    if slot + bars == length:
-        _close_block(state.block, state.powers, length)
+    if bars > 1:
+        # A loop of its own: of more arrays than four the compiler does not see that they lie apart.
+        for k in range(bars):
+            _copy(state.squares[k * symbols : (k + 1) * symbols], state.block[slot + k])
     return unknown
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def fetch_tails(state: VolatilityState, i: int, bars: int, begin: int, end: int) -> None:
+    """Ask for what ``next_variance`` will read of the bars before; of a new block nothing."""
+    length, symbols = state.powers.shape[0] - 1, state.head.shape[0]
+    row = (i - 1) % length + 1
+    fetch(state.block.reshape(-1), row * symbols + begin, (row + bars - 1) * symbols + end)
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def close_bars(state: VolatilityState, i: int, bars: int) -> None:
+    """What is left to do once all symbols have these bars."""
+    length = state.powers.shape[0] - 1
+    if (i - 1) % length + bars == length:
+        _close_block(state.block, state.powers, length)
 
 
 @njit(cache=True, error_model="numpy", **NO_COUNTING)
@@ -312,7 +340,8 @@ def _all_rows(
     rows = own.shape[0] // symbols
     while i < rows:
         bars = bars_at_once(state, i, rows)
-        next_variance(state, own, i, bars, decay, volatility[i * symbols :])
+        next_variance(state, own, i, bars, 0, symbols, decay, volatility[i * symbols :])
+        close_bars(state, i, bars)
         i += bars
     unknown = min(lookback, rows) * symbols
     volatility[:unknown] = np.nan

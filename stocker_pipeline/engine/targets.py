@@ -23,6 +23,7 @@ from stocker_pipeline.engine.sizing import (
     leverage_factor,
     portfolio_volatility,
 )
+from stocker_pipeline.engine.sums import ordered_gross
 
 _CELLS_OF_A_PART = 2**17
 """Sessions × symbols whose weights are made at once: they stay in the cache until they are used."""
@@ -43,7 +44,8 @@ class Targets(NamedTuple):
 
     Attributes:
         weights: The strategy's signed weights, NaN = no signal, ``[sessions, symbols]``.
-        target: The same after E12, 0 without a signal; the caller's to change.
+        target: The same after E12, 0 without a signal; the weights themselves where no rule changes
+            any of them.
         silent: How many symbols of each session have no signal, int64.
     """
 
@@ -90,36 +92,46 @@ def _sized(
     record: Record,
     rooms: np.ndarray,
 ) -> Iterator[Targets]:
-    """Targets go into ``rooms`` in turns; without one into the record, as do all numbers."""
+    """Targets unlike their weights go into ``rooms`` in turns; with detail all into the record."""
     detail, room = len(rooms) == 0, cycle(rooms)
     t, size_sessions = first, _size_sessions
     for part in parts:
         begin, end = t - first, t - first + len(part)
         target = record.target[begin:end] if detail else next(room)[: len(part)]
-        silent = np.empty(len(part), np.int64)
+        silent, factors = np.zeros(len(part), np.int64), record.factors[begin:end]
+        single, capped = record.x_single[begin:end], record.single_capped[begin:end]
         if begin > 0 and size_sessions is _size_sessions:
             size_sessions = machine_code(_size_sessions)
-        size_sessions(
-            market,
-            part,
-            rules,
-            t,
-            target,
-            silent,
-            record.factors[begin:end],
-            record.x_single[begin:end],
-            record.single_capped[begin:end],
-            detail,
+        same = size_sessions(
+            market, part, rules, t, target, silent, factors, single, capped, detail
         )
         t += len(part)
-        yield Targets(part, target, silent)
+        yield Targets(part, part if same else target, silent)
 
 
 def _of_some_sessions(weights: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
     for given in weights:
-        part = np.ascontiguousarray(given, np.float64)
+        # Never read-only, which to Numba is another type: each kernel is compiled for one.
+        part = np.require(given, np.float64, ("C", "W"))
         for row in range(0, len(part), rows):
             yield part[row : row + rows]
+
+
+@njit(cache=True, error_model="numpy", **NO_COUNTING)
+def _stay_as_they_are(weights: np.ndarray, rules: Rules) -> bool:
+    """Whether E10–E12 change no weight of some sessions."""
+    if not np.isnan(rules.target_vol):
+        return False
+    for i in range(weights.shape[0]):
+        # Not at most the cap, also where a weight and with it the sum is NaN.
+        if not ordered_gross(weights[i]) <= rules.gross_cap:
+            return False
+        beyond = 0
+        for j in range(weights.shape[1]):
+            beyond += 1 if abs(weights[i, j]) > rules.single_cap else 0
+        if beyond > 0:
+            return False
+    return True
 
 
 @njit(cache=True, error_model="numpy", nogil=True, **NO_COUNTING)
@@ -134,9 +146,17 @@ def _size_sessions(
     x_single: np.ndarray,
     single_capped: np.ndarray,
     detail: bool,
-) -> None:
-    """Targets of sessions ``begin`` … from their weights; each factor is recorded."""
+) -> bool:
+    """Targets of sessions ``begin`` … from their weights; each factor is recorded.
+
+    Returns whether they are the weights and, without ``detail``, were not written: to read is
+    cheaper than to write the same once more.
+    """
     sessions, symbols = weights.shape
+    if not detail and _stay_as_they_are(weights, rules):
+        factors[:, SIGMA] = np.nan
+        factors[:, LEVERAGE] = factors[:, GROSS_FACTOR] = 1.0
+        return True
     start = history_start(market, begin)
     for i in range(sessions):
         if i > 0 and market.member.shape[0] > 1:
@@ -165,3 +185,4 @@ def _size_sessions(
             leverage,
             by_gross,
         )
+    return False

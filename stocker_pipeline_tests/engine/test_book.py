@@ -17,6 +17,7 @@ from stocker_pipeline.engine.book import (
     book_fill,
     book_split,
     empty_book,
+    lot_rows,
 )
 from stocker_pipeline_tests.engine.builders import free_of_charge, market, run
 
@@ -30,10 +31,7 @@ def book_of(*lots: tuple[int, int]):
 
 
 def lots_of(book) -> list[tuple[int, int]]:
-    lots, slot = [], book.head[0]
-    while slot != -1:
-        lots.append((int(book.lot_quantity[slot]), int(book.lot_cost[slot])))
-        slot = book.lot_next[slot]
+    lots = [(quantity, cost) for _, quantity, cost in lot_rows(book).tolist()]
     assert sum(quantity for quantity, _ in lots) == book.quantity[0]
     assert sum(cost for _, cost in lots) == book.cost[0]
     return lots

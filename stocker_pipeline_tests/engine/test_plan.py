@@ -41,17 +41,26 @@ RULES = st.builds(
 )
 
 
-def planned(symbols: list[tuple[float, int, float, float]], nav: float, by: Rules) -> Plan:
+def planned(
+    symbols: list[tuple[float, int, float, float]], nav: float, by: Rules, by_breaker: float = 1.0
+) -> Plan:
     targets, held, references, _ = (np.array(column) for column in zip(*symbols, strict=True))
     plan = empty_plan(len(symbols), held)
     weights = np.where(np.isnan(references), np.nan, targets)
-    assert plan_orders(weights, targets.astype(float), nav, references, by, plan)
+    assert plan_orders(weights, targets.astype(float), by_breaker, nav, references, by, plan)
     return plan
 
 
-@given(st.lists(SYMBOL, min_size=1, max_size=40), st.floats(-1e5, 1e8), RULES)
-def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(symbols, nav, by):
-    plan = planned(symbols, nav, by)
+@given(
+    st.lists(SYMBOL, min_size=1, max_size=40),
+    st.floats(-1e5, 1e8),
+    RULES,
+    st.sampled_from([1.0, 0.5, 0.3]),
+)
+def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(
+    symbols, nav, by, by_breaker
+):
+    plan = planned(symbols, nav, by, by_breaker)
     opens = np.array([opening for _, _, _, opening in symbols])
     count = choose_symbols(plan, False)
     by_column = price_orders(plan, opens, by, count)
@@ -59,7 +68,7 @@ def test_orders_and_what_they_are_filled_at_are_those_of_each_symbol_alone(symbo
     for j, (target, held, reference, opening) in enumerate(symbols):
         order = 0
         if not math.isnan(reference):
-            desired = int(desired_shares(target, nav, reference))
+            desired = int(desired_shares(target * by_breaker, nav, reference))
             order, _ = order_for(desired, held, reference, by)
         assert plan.order[j] == order
         assert (j in chosen) == (order != 0)
@@ -82,4 +91,4 @@ def test_everyone_is_chosen_where_every_reason_is_wanted():
 def test_more_shares_than_fit_are_noticed_where_there_is_a_signal(weight, fits):
     plan = empty_plan(1, np.zeros(1))
     target, reference = np.ones(1), np.full(1, 1e-5)
-    assert plan_orders(np.full(1, weight), target, 1e8, reference, rules(), plan) == fits
+    assert plan_orders(np.full(1, weight), target, 1.0, 1e8, reference, rules(), plan) == fits

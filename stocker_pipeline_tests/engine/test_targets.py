@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from stocker_pipeline.engine import ahead as ahead_module
 from stocker_pipeline.engine import targets as module
 from stocker_pipeline.engine.ahead import PARTS_AHEAD
-from stocker_pipeline.engine.record import GROSS_FACTOR, LEVERAGE, SIGMA, empty_record
+from stocker_pipeline.engine.record import (
+    BREAKER_FACTOR,
+    GROSS_FACTOR,
+    LEVERAGE,
+    SIGMA,
+    empty_record,
+)
 from stocker_pipeline.engine.simulate import OpeningBook, Run, rules_of, simulate
 from stocker_pipeline.engine.targets import targets_in_parts
 from stocker_pipeline_tests.effort import examples
@@ -101,3 +107,41 @@ def test_a_thread_is_asked_for_where_it_gains_something(monkeypatch, sessions, t
     record = empty_record(1, 1, True)
     targets_in_parts(wide, [], rules, 0, sessions - 1, record, False)
     assert asked == [True] * thread
+
+
+@pytest.mark.parametrize(
+    ("weight", "changes", "same"),
+    [
+        (0.5, {}, True),
+        (-0.5, {}, True),
+        (0.6, {}, False),
+        (np.nan, {}, False),
+        (0.5, {"gross_cap": 0.6}, False),
+        (0.5, {"target_vol": 0.1}, False),
+    ],
+)
+def test_weights_that_no_rule_changes_are_the_targets(weight, changes, same):
+    panel = market("A B\n10 20\n11 21\n12 22")
+    weights = np.array([[0.3, 0.2], [weight, 0.2]])
+    rules = rules_of(free_of_charge(**{"single_cap": 0.5, "gross_cap": 0.7, **changes}), 2)
+    kept, short = empty_record(2, 2, True), empty_record(2, 2, False)
+    (whole,) = targets_in_parts(panel.market, [weights], rules, 1, 2, kept, True)
+    (part,) = targets_in_parts(panel.market, [weights.copy()], rules, 1, 2, short, False)
+    assert (part.target is part.weights) == same
+    assert np.array_equal(part.target, whole.target)
+    assert np.array_equal(part.weights, weights, equal_nan=True)
+    assert np.array_equal(short.factors[:, :3], kept.factors[:, :3], equal_nan=True)
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+@pytest.mark.parametrize("detail", [True, False])
+def test_a_run_does_not_write_into_the_weights_that_it_is_given(detail, writeable):
+    panel = market("A\n100\n100\n50\n50\n50")
+    parameters = free_of_charge(drawdown_trip=0.1, drawdown_scale=0.5)
+    weights = np.ones((5, 1))
+    weights.flags.writeable = writeable
+    opening, rules = OpeningBook.of_cash(10**7), rules_of(parameters, 2)
+    run = simulate(panel, weights, rules, opening, first=1, last=4, detail=detail)
+    assert run.record.factors[:, BREAKER_FACTOR].tolist() == [1.0, 1.0, 0.5, 0.5]
+    assert run.book.quantity.tolist() == [5]
+    assert weights.tolist() == [[1.0]] * 5

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stocker_pipeline.engine.history import PriceHistory
 from stocker_pipeline.engine.money import to_e4
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
@@ -132,6 +133,29 @@ def test_weights_come_in_parts_that_follow_each_other(monkeypatch):
     parts = list(rule.weights_in_parts(past))
     assert [len(part) for part in parts] == [3] * (len(wanted) // 3) + [len(wanted) % 3]
     assert np.array_equal(np.concatenate(parts), wanted, equal_nan=True)
+
+
+def test_a_market_of_many_symbols_is_the_same_some_symbols_at_a_time():
+    """More symbols than are taken together, over more bars than the window has."""
+    rule = portfolio_of("trend_literal").rule()
+    rows, symbols = 300, 1111
+    steps = np.random.default_rng(3).normal(0, 0.02, (rows, symbols))
+    prices = 50 * np.exp(np.cumsum(steps, axis=0))
+    past = PriceHistory(("A",) * symbols, prices, np.ones((1, symbols), bool), 1, rows - 1, 1)
+    parts = np.concatenate(list(rule.weights_in_parts(past)))
+    assert np.array_equal(parts, rule.forecast_range(past).weights[1:], equal_nan=True)
+
+
+@pytest.mark.parametrize("rise", [0.0, 4e-13, 9e-13, 1.1e-12, 1.9e-12, 3e-12, -2e-12])
+def test_a_price_that_rose_by_no_more_than_rounding_is_down(rise):
+    """Around the smallest rise that counts, where two prices alone do not tell."""
+    rule = portfolio_of("trend_literal").rule()
+    prices = np.tile([[100.0, 50.0], [101.0, 51.0]], (80, 1))
+    prices[126:, 0] *= 1.0 + rise
+    past = PriceHistory(("A", "B"), prices, np.ones((1, 2), bool), 130, 159, 130)
+    (part,) = rule.weights_in_parts(past)
+    assert (part[:, 0] > 0).tolist() == [rise > 1e-12] * len(part[:, 0])
+    assert np.array_equal(part, rule.forecast_range(past).weights[130:], equal_nan=True)
 
 
 @pytest.mark.parametrize("row", [0, FIRST, 200, 201, 202, ROWS - 2, ROWS - 1])
