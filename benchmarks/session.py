@@ -29,12 +29,11 @@ from benchmarks.readme import write_table
 from stocker_pipeline.domain.session import FixedClock
 from stocker_pipeline.gateways.market_data.file_market import FileMarket
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import MARKET_DATASETS
 from stocker_pipeline.ledger.migrate import upgrade
 from stocker_pipeline.stages.decide import decide
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.ingest import ingest
-from stocker_pipeline.stages.market import panel_from_lake
+from stocker_pipeline.stages.market import read_panel
 from stocker_pipeline.stages.portfolios import portfolio_data
 from stocker_pipeline.stages.trading import Venue
 from stocker_pipeline.stages.walk import move_to, whole_day
@@ -153,10 +152,10 @@ def _postgres(folder: Path) -> Iterator[str]:
 def _timed(desk: Desk, lake: Lake, session: date) -> Timed:
     """Decide a session as its morning does: with the bars of the lake as they are then."""
     began, idle = time.perf_counter(), time.process_time()
-    versions = {key: str(number) for key, number in lake.versions(MARKET_DATASETS).items()}
-    panel = panel_from_lake(lake, desk.portfolio, session)
+    panel, versions = read_panel(lake, desk.portfolio, session)
     read, read_busy = time.perf_counter(), time.process_time()
-    of_today = replace(desk, panel=panel, data_versions=versions)
+    names = {name: str(version) for name, version in versions.items()}
+    of_today = replace(desk, panel=panel, data_versions=names)
     with desk.ledger.lease(desk.name, session, "open") as lease:
         made = decide(of_today, lease, session)
         done, busy = time.perf_counter(), time.process_time()

@@ -89,7 +89,7 @@ def _summary(result: Traded, lake: Lake, name: str, portfolio: Portfolio) -> Map
     snapshots, positions = result.tables["snapshots"], result.tables["positions"]
     final = snapshots["session"][-1].as_py()
     held = positions.filter(pc.equal(positions["session"], final))
-    bars, actions, _ = current_bars(lake, portfolio.universe, final)
+    bars, actions, *_ = current_bars(lake, portfolio.universe, final)
     book = lake.read(SNAPSHOTS, portfolio=name)
     navs = benchmark_navs(
         book,

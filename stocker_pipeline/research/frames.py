@@ -160,7 +160,7 @@ class Research:
             given["initial_capital"] = float(initial_capital)
         chosen = portfolio_from(given, where=where)
         # Whole, so that a symbol may be listed later; the engine sees none beyond the last session.
-        bars, actions, _ = current_bars(self._lake, chosen.universe)
+        bars, actions, *_ = current_bars(self._lake, chosen.universe)
         begin, end = _day(first, "first"), _day(last, "last")
         done = simulate_market(bars, actions, chosen, start=begin, end=end, where="the lake")
         return Backtest(Path(portfolio).stem, done)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from stocker_pipeline.analytics.breadth import market_breadth
 from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, BREADTH, MARKET_DATASETS
+from stocker_pipeline.lake.schemas import BARS, BREADTH
 from stocker_pipeline.quality.gate import judge as gate
 from stocker_pipeline.stages.judgement import Judge
 from stocker_pipeline.stages.market import current_bars
@@ -54,8 +54,7 @@ def store_breadth(
     Raises:
         InputRefused: There is no bar up to ``last``.
     """
-    read = lake.versions(MARKET_DATASETS)
-    bars, actions, _ = current_bars(lake, symbols, last, judge=judge)
+    bars, actions, _, read = current_bars(lake, symbols, last, judge=judge)
     if bars.num_rows == 0:
         raise InputRefused(
             f"at least one bar up to {last}",

@@ -14,11 +14,10 @@ from stocker_pipeline.engine.money import to_e4
 from stocker_pipeline.gateways.brokers.simulated import SimulatedBroker
 from stocker_pipeline.gateways.brokers.simulated_market import Costs, PanelMarket
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import MARKET_DATASETS
 from stocker_pipeline.ledger import Ledger
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.kill_file import KILL_FILE
-from stocker_pipeline.stages.market import panel_from_lake
+from stocker_pipeline.stages.market import read_panel
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -51,8 +50,7 @@ def simulated_desk(
         InputRefused: The lake has no bar of the portfolio's symbols.
     """
     held = {lot.symbol for lot in ledger.read(lambda r: r.lots(name))}
-    panel = panel_from_lake(lake, portfolio, last, also=sorted(held | set(also)))
-    versions = {key: str(found) for key, found in lake.versions(MARKET_DATASETS).items()}
+    panel, read = read_panel(lake, portfolio, last, also=sorted(held | set(also)))
     first: date = panel.sessions[0].item()
     book = ledger.read(lambda r: r.portfolio(name))
     capital = to_e4(portfolio.initial_capital) if book is None else book.initial_capital_e4
@@ -75,6 +73,6 @@ def simulated_desk(
             clock=clock,
             calendar=SessionCalendar.between(first, last),
             panel=panel,
-            data_versions=versions,
+            data_versions={name: str(version) for name, version in read.items()},
             kill_file=accounts.parent / KILL_FILE,
         )

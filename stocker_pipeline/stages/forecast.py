@@ -15,9 +15,9 @@ from stocker_pipeline.engine.history import PriceHistory
 from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.tables import signals_table
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import MARKET_DATASETS, SIGNALS
+from stocker_pipeline.lake.schemas import SIGNALS
 from stocker_pipeline.stages.books import Opening
-from stocker_pipeline.stages.market import panel_from_lake, refuse_sessions_without_bars
+from stocker_pipeline.stages.market import read_panel, refuse_sessions_without_bars
 from stocker_pipeline.strategies.base import Forecast, Strategy
 from stocker_pipeline.strategies.portfolio import Portfolio
 
@@ -90,8 +90,7 @@ def forecast(
     Raises:
         InputRefused: A session of the range has no bar at all.
     """
-    read = lake.versions(MARKET_DATASETS)
-    panel = panel_from_lake(lake, portfolio, last)
+    panel, read = read_panel(lake, portfolio, last)
     through = last if bars_through is None else bars_through
     if first <= through:
         refuse_sessions_without_bars(panel, first, through)

@@ -15,7 +15,7 @@ from stocker_pipeline.domain.errors import InputRefused
 from stocker_pipeline.domain.session import SessionCalendar
 from stocker_pipeline.engine.panel import Panel, panel_from_tables
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, VERDICTS
+from stocker_pipeline.lake.schemas import BARS, MARKET_DATASETS, VERDICTS
 from stocker_pipeline.lake.versions import positions
 from stocker_pipeline.quality.gate import judge as gate
 from stocker_pipeline.stages.adjusted import on_one_basis
@@ -37,11 +37,20 @@ class CurrentBars(NamedTuple):
         bars: The schema of the table ``bars``, sorted by (symbol, session).
         actions: The schema of ``corporate_actions``, sorted likewise.
         excluded: ``EXCLUDED_SCHEMA``: bars that the source sent and that are left out.
+        versions: Of the tables ``MARKET_DATASETS`` that this was read from, by name; −1 = none.
     """
 
     bars: pa.Table
     actions: pa.Table
     excluded: pa.Table
+    versions: dict[str, int]
+
+
+class ReadPanel(NamedTuple):
+    """A portfolio's market, and the versions of the lake's tables that it was read from."""
+
+    panel: Panel
+    versions: dict[str, int]
 
 
 def current_bars(
@@ -72,7 +81,7 @@ def current_bars(
     if excluded.num_rows:
         out = positions(bars, excluded, BAR_KEY) >= 0
         bars = bars.filter(pa.array(~out)).combine_chunks()
-    return CurrentBars(bars, actions, excluded)
+    return CurrentBars(bars, actions, excluded, market.versions(MARKET_DATASETS))
 
 
 def panel_of(
@@ -140,6 +149,28 @@ def members_on(portfolio: Portfolio, bars: pa.Table, sessions: np.ndarray) -> np
     return portfolio.membership.member(symbols, known, bars)[np.searchsorted(known, sessions)]
 
 
+def read_panel(
+    lake: Lake,
+    portfolio: Portfolio,
+    last: date,
+    *,
+    also: Sequence[str] = (),
+    as_of: datetime | None = None,
+) -> ReadPanel:
+    """``panel_of`` over what the lake holds now, or held at ``as_of``: ``current_bars``."""
+    symbols = sorted({*portfolio.universe, *also})
+    bars, actions, excluded, versions = current_bars(lake, symbols, last, as_of)
+    if bars.num_rows == 0 and excluded.num_rows:
+        raise InputRefused(
+            f"at least one bar of {', '.join(symbols)} up to {last} that may be traded on",
+            f"{excluded.num_rows} bars, all left out: {excluded['why'][0]}",
+            where=f"the lake's table {BARS.name}",
+            remedy="Decide on the bars that are quarantined or held, or choose a later range.",
+        )
+    where = f"the lake's table {BARS.name}"
+    return ReadPanel(panel_of(bars, actions, portfolio, last, where=where, also=also), versions)
+
+
 def panel_from_lake(
     lake: Lake,
     portfolio: Portfolio,
@@ -148,19 +179,8 @@ def panel_from_lake(
     also: Sequence[str] = (),
     as_of: datetime | None = None,
 ) -> Panel:
-    """``panel_of`` over what the lake holds now, or held at ``as_of``: ``current_bars``."""
-    symbols = sorted({*portfolio.universe, *also})
-    bars, actions, excluded = current_bars(lake, symbols, last, as_of)
-    if bars.num_rows == 0 and excluded.num_rows:
-        raise InputRefused(
-            f"at least one bar of {', '.join(symbols)} up to {last} that may be traded on",
-            f"{excluded.num_rows} bars, all left out: {excluded['why'][0]}",
-            where=f"the lake's table {BARS.name}",
-            remedy="Decide on the bars that are quarantined or held, or choose a later range.",
-        )
-    return panel_of(
-        bars, actions, portfolio, last, where=f"the lake's table {BARS.name}", also=also
-    )
+    """``read_panel`` where nothing that is decided on it has to name its versions."""
+    return read_panel(lake, portfolio, last, also=also, as_of=as_of).panel
 
 
 def refuse_sessions_without_bars(panel: Panel, first: date, last: date) -> None:

@@ -85,7 +85,7 @@ def report_from_lake(
             remedy=f"Run stocker backtest {name} first, or backfill it in the UI.",
         )
     last = pc.max(snapshots["session"]).as_py()
-    bars, actions, _ = current_bars(lake, portfolio.universe, last)
+    bars, actions, *_ = current_bars(lake, portfolio.universe, last)
     again = sensitivity_of(portfolio, bars, actions, snapshots)
     facts = run_facts(name, portfolio, snapshots) | {
         "overrides": "none that this command knows of" if overrides is None else dict(overrides),

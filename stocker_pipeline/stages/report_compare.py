@@ -136,7 +136,7 @@ def _book(
         )
     last = pc.max(snapshots["session"]).as_py()
     held = pc.unique(tables["fills"]["symbol"]).to_pylist()
-    bars, actions, _ = current_bars(lake, sorted({*portfolio.universe, *held}), last)
+    bars, actions, *_ = current_bars(lake, sorted({*portfolio.universe, *held}), last)
     record = record_of(portfolio, tables, bars, actions)
     facts = {"kind": kind, **facts}
     if run_again:

@@ -31,13 +31,12 @@ from stocker_pipeline.engine.tables import (
 from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import (
     BOOK_DATASETS,
-    MARKET_DATASETS,
     SIGNALS,
     SNAPSHOTS,
 )
 from stocker_pipeline.stages.books import Opening, opening_book
 from stocker_pipeline.stages.forecast import parameters_hash, signal_parameters
-from stocker_pipeline.stages.market import panel_from_lake
+from stocker_pipeline.stages.market import read_panel
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 
@@ -94,10 +93,9 @@ def trade(
     Raises:
         BookRefused: Signals are missing or were made with other parameters.
     """
-    read = lake.versions((*MARKET_DATASETS, SIGNALS))
     book = opening_book(lake, name, portfolio, opening)
-    panel = panel_from_lake(lake, portfolio, last, also=[lot.symbol for lot in book.lots])
-    weights = _stored_weights(lake, name, portfolio, panel, first, last)
+    panel, market = read_panel(lake, portfolio, last, also=[lot.symbol for lot in book.lots])
+    weights, signals = _stored_weights(lake, name, portfolio, panel, first, last)
     start, end = panel.row_of(first), panel.row_of(last)
     run = run_book(panel, portfolio, weights, book, first=start, last=end)
     tables = run_tables(run, weights, portfolio.rule().required_bars)
@@ -107,7 +105,8 @@ def trade(
         written[dataset.name] = lake.replace(
             dataset, tables[dataset.name], first=opening.replaces_from, portfolio=name
         )
-    return Traded(tables, read, written, removed, _restrained(panel, portfolio, start, end))
+    restrained = _restrained(panel, portfolio, start, end)
+    return Traded(tables, market | signals, written, removed, restrained)
 
 
 def _restrained(panel: Panel, portfolio: Portfolio, first: int, last: int) -> Sequence[Outage]:
@@ -133,8 +132,11 @@ def _invalidate(lake: Lake, name: str, first: date, last: date) -> int:
 
 def _stored_weights(
     lake: Lake, name: str, portfolio: Portfolio, panel: Panel, first: date, last: date
-) -> np.ndarray:
-    rows = lake.read(SIGNALS, portfolio=name, first=first, last=last)
+) -> tuple[np.ndarray, dict[str, int]]:
+    """The weights of a range, and the version of the table that they were read from."""
+    (version,) = lake.versions([SIGNALS]).values()
+    known = version if version >= 0 else None
+    rows = lake.read(SIGNALS, portfolio=name, first=first, last=last, version=known)
     start, end = panel.row_of(first), panel.row_of(last)
     expected: dict[str, Any] = signal_parameters(portfolio)
     digest = parameters_hash(expected)
@@ -155,4 +157,4 @@ def _stored_weights(
     weights[np.searchsorted(panel.sessions, sessions), columns.to_numpy().astype(int)] = rows[
         "weight"
     ].to_numpy()
-    return weights
+    return weights, {SIGNALS.name: version}

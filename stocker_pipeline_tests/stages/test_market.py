@@ -13,7 +13,7 @@ from stocker_pipeline.gateways.market_data.provider import (
     RECEIVED_BARS_SCHEMA,
 )
 from stocker_pipeline.lake.lake import Lake
-from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, FINDINGS
+from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, FINDINGS, MARKET_DATASETS
 from stocker_pipeline.quality.findings import OTHER_SECURITY
 from stocker_pipeline.stages.ingest import ingest
 from stocker_pipeline.stages.market import current_bars, panel_from_lake
@@ -295,6 +295,22 @@ def test_a_source_is_not_compared_with_itself_and_only_with_one_other(lake, mark
     bring(SYMBOLS, "y")
     compared = set(zip(*(seen[-1][name].to_pylist() for name in ("symbol", "source")), strict=True))
     assert compared == {("AAA", "z"), ("BBB", "y")}
+
+
+def test_versions_are_those_that_were_read_whatever_is_written_meanwhile(
+    bring, lake, market, clock
+):
+    bring()
+    before = lake.versions(MARKET_DATASETS)
+
+    def meanwhile(bars, actions, **others):
+        market.bars["BBB", DAYS[1]] = numbers(70.0)
+        bring()
+        return judge(bars, actions, **others)
+
+    seen = current_bars(lake, SYMBOLS, as_of=clock.now(), judge=meanwhile)
+    assert seen.versions == before
+    assert lake.versions(MARKET_DATASETS) != before
 
 
 def test_an_empty_lake_has_no_bars(lake):

@@ -41,7 +41,7 @@ def lake(tmp_path_factory) -> Lake:
 
 def again(lake: Lake, **changes: object):
     portfolio = small_portfolio(**(COSTLY | changes))
-    bars, actions, _ = current_bars(lake, SYMBOLS, LAST)
+    bars, actions, *_ = current_bars(lake, SYMBOLS, LAST)
     return sensitivity_of(portfolio, bars, actions, lake.read(SNAPSHOTS, portfolio="p"))
 
 
@@ -114,7 +114,7 @@ def test_the_small_print_says_what_the_run_was(lake):
 
 
 def test_no_sessions_and_no_bars_are_said_and_not_raised(lake):
-    bars, actions, _ = current_bars(lake, SYMBOLS, LAST)
+    bars, actions, *_ = current_bars(lake, SYMBOLS, LAST)
     book = lake.read(SNAPSHOTS, portfolio="p")
     empty = sensitivity_of(small_portfolio(), bars, actions, book.slice(0, 0))
     assert "no session" in empty.missing
