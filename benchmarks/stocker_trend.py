@@ -21,6 +21,9 @@ from stocker_pipeline.engine.panel import Panel
 from stocker_pipeline.engine.simulate import OpeningBook, rules_of, simulate
 from stocker_pipeline.strategies.trend import TrendLiteral, TrendLiteralParameters
 
+STRATEGY = TrendLiteral(TrendLiteralParameters())
+"""Its numbers are constants, as in every peer."""
+
 
 def prepare(bars: dict[str, Any]) -> tuple[Panel, int, float]:
     sessions, symbols = bars["adj_close"].shape
@@ -45,10 +48,9 @@ def prepare(bars: dict[str, Any]) -> tuple[Panel, int, float]:
 def run(data: tuple[Panel, int, float], *, detail: bool = "--detail" in sys.argv) -> Any:
     panel, first, capital = data
     last = len(panel.sessions) - 1
-    strategy = TrendLiteral(TrendLiteralParameters())
     history = PriceHistory(panel.symbols, panel.index, panel.market.member, first, last, first)
-    weights = strategy.weights_in_parts(history)
-    rules = rules_of(strategy.parameters, strategy.window_bars)
+    weights = STRATEGY.weights_in_parts(history)
+    rules = rules_of(STRATEGY.parameters, STRATEGY.window_bars)
     opening = OpeningBook.of_cash(to_e4(capital))
     result = simulate(panel, weights, rules, opening, first=first, last=last, detail=detail)
     return protocol.Outcome(
