@@ -22,22 +22,24 @@ class Contestant:
     Attributes:
         name: How the table calls it.
         first: Its answer to the first run, see ``peers/protocol.py``.
-        runs: Its answers to the runs after that.
+        turns: Its answers to the runs after that, one list for each turn.
     """
 
     name: str
     process: subprocess.Popen[str]
     first: dict[str, Any] = field(default_factory=dict)
-    runs: list[dict[str, Any]] = field(default_factory=list)
+    turns: list[list[dict[str, Any]]] = field(default_factory=list)
 
-    def run(self, *, keep: bool = True) -> None:
+    def turn(self, runs: int) -> None:
+        """Ask for some runs, one after the other."""
+        self.turns.append([self.run() for _ in range(runs)])
+
+    def run(self) -> dict[str, Any]:
         """Ask for one more run and wait for it."""
         assert self.process.stdin is not None
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
-        answer = self._answer()
-        if keep:
-            self.runs.append(answer)
+        return self._answer()
 
     def stop(self) -> None:
         """End the process."""
