@@ -38,6 +38,7 @@ from stocker_pipeline.engine.plan import (
     Plan,
     choose_symbols,
     empty_plan,
+    few_chosen,
     plan_orders,
     price_orders,
     references,
@@ -184,7 +185,7 @@ def trade_session(
 ) -> None:
     """E18–E26 for the symbols that the plan names, one after the other."""
     count = choose_symbols(plan, detail)
-    if 2 * count <= plan.order.shape[0]:
+    if few_chosen(plan, count):
         fetch_lots(book, plan.chosen, count)
     by_column = price_orders(plan, market.open[t], rules, count)
     for k in range(count):

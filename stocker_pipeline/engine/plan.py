@@ -138,6 +138,12 @@ def choose_symbols(plan: Plan, everyone: bool) -> int:
     return count
 
 
+@njit(cache=True, **INLINE)
+def few_chosen(plan: Plan, count: int) -> bool:
+    """Whether what is known of the chosen symbols lies far apart in the columns."""
+    return 2 * count <= plan.order.shape[0]
+
+
 @njit(cache=True, error_model="numpy", **INLINE)
 def _price_order(plan: Plan, opens: np.ndarray, rules: Rules, j: int, at: int) -> None:
     price = fill_price(opens[j], plan.order[j], rules.slippage_bps)
@@ -156,7 +162,7 @@ def price_orders(plan: Plan, opens: np.ndarray, rules: Rules, count: int) -> boo
     Returns:
         Whether prices are those of all symbols, by their columns; else by the place in ``chosen``.
     """
-    if 2 * count > plan.order.shape[0]:
+    if not few_chosen(plan, count):
         for j in range(plan.order.shape[0]):
             _price_order(plan, opens, rules, j, j)
         return True

@@ -171,18 +171,6 @@ def read_panel(
     return ReadPanel(panel_of(bars, actions, portfolio, last, where=where, also=also), versions)
 
 
-def panel_from_lake(
-    lake: Lake,
-    portfolio: Portfolio,
-    last: date,
-    *,
-    also: Sequence[str] = (),
-    as_of: datetime | None = None,
-) -> Panel:
-    """``read_panel`` where nothing that is decided on it has to name its versions."""
-    return read_panel(lake, portfolio, last, also=also, as_of=as_of).panel
-
-
 def refuse_sessions_without_bars(panel: Panel, first: date, last: date) -> None:
     """A session on which not one symbol has a bar was not ingested; money needs its bars.
 

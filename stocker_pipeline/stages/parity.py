@@ -27,7 +27,7 @@ from stocker_pipeline.lake.schemas import PARITY
 from stocker_pipeline.ledger import Ledger, Reader
 from stocker_pipeline.ledger.records import DecisionRow, SessionKind, SnapshotRow
 from stocker_pipeline.stages.forecast import forecast_rows
-from stocker_pipeline.stages.market import panel_from_lake
+from stocker_pipeline.stages.market import read_panel
 from stocker_pipeline.strategies.portfolio import Portfolio
 
 _NONE = Trade()
@@ -52,7 +52,7 @@ def compare(ledger: Ledger, lake: Lake, name: str, portfolio: Portfolio) -> Pari
         return Parity((), None)
     last = snapshots[-1].session
     held = {lot.symbol for lot in ledger.read(lambda r: r.lots(name))}
-    panel = panel_from_lake(lake, portfolio, last, also=sorted(held))
+    panel = read_panel(lake, portfolio, last, also=sorted(held)).panel
     twin = twin_of(ledger, panel, name, portfolio, snapshots)
     gaps = list(ledger.read(lambda r: list(_gaps(r, name, snapshots, twin))))
     return Parity(gaps, lake.replace(PARITY, _table(gaps), portfolio=name))

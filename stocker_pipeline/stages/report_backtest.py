@@ -44,7 +44,7 @@ from stocker_pipeline.lake.schemas import (
 )
 from stocker_pipeline.stages.books import Opening, opening_book
 from stocker_pipeline.stages.forecast import forecast_rows
-from stocker_pipeline.stages.market import panel_from_lake
+from stocker_pipeline.stages.market import read_panel
 from stocker_pipeline.stages.overview import meaning_of
 from stocker_pipeline.stages.report_day import CURVE_SESSIONS
 from stocker_pipeline.stages.report_guards import guards_of, limit_guards
@@ -98,7 +98,7 @@ def days_of_backtest(
     calendar = SessionCalendar.between(min(sessions), max(sessions))
     coming = calendar.next_session(max(sessions))
     held = lake.read(POSITIONS, portfolio=name, first=min(sessions), last=max(sessions))["symbol"]
-    panel = panel_from_lake(lake, portfolio, coming, also=pc.unique(held).to_pylist())
+    panel = read_panel(lake, portfolio, coming, also=pc.unique(held).to_pylist()).panel
     return [
         _Day(
             lake,

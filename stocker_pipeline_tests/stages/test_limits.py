@@ -22,6 +22,7 @@ from stocker_pipeline.stages import parity
 from stocker_pipeline.stages.day import open_session
 from stocker_pipeline.stages.desk import Desk
 from stocker_pipeline.stages.limits import quotes, stopped_at_gate
+from stocker_pipeline.stages.market import ReadPanel
 from stocker_pipeline.stages.overview import explain, ticket_of
 from stocker_pipeline.stages.walk import walk, whole_day
 from stocker_pipeline.strategies.portfolio import Portfolio
@@ -293,7 +294,7 @@ def test_what_limits_stopped_is_a_cause_of_its_gap_to_the_backtest(
         decided(desk, monkeypatch)
         list(walk(tight(desk, order_notional_usd=15_000.0), clock, SAMPLE.sessions(FIRST, 1)))
         assert rejections(desk.ledger, LimitStage.GATE)
-        monkeypatch.setattr(parity, "panel_from_lake", lambda *_, **__: SAMPLE.panel)
+        monkeypatch.setattr(parity, "read_panel", lambda *_, **__: ReadPanel(SAMPLE.panel, {}))
         found = parity.compare(
             desk.ledger, Lake(str(tmp_path / "lake")), BOOK, SAMPLE.portfolio
         ).gaps[-1]

@@ -16,7 +16,7 @@ from stocker_pipeline.lake.lake import Lake
 from stocker_pipeline.lake.schemas import BARS, CORPORATE_ACTIONS, FINDINGS, MARKET_DATASETS
 from stocker_pipeline.quality.findings import OTHER_SECURITY
 from stocker_pipeline.stages.ingest import ingest
-from stocker_pipeline.stages.market import current_bars, panel_from_lake
+from stocker_pipeline.stages.market import current_bars, read_panel
 from stocker_pipeline.stages.review import decide
 from stocker_pipeline.strategies.portfolio import portfolio_from
 from stocker_pipeline_tests.stages.fake_gate import FOUND, judge
@@ -325,7 +325,7 @@ def portfolio():
 
 def test_the_panel_has_no_bar_where_one_is_quarantined(bring, lake, portfolio):
     bring()
-    panel = panel_from_lake(lake, portfolio, LAST)
+    panel = read_panel(lake, portfolio, LAST).panel
     column = panel.symbols.index("AAA")
     assert np.isnan(panel.market.close[panel.row_of(BAD), column])
     assert panel.market.close[panel.row_of(DAYS[5]), column] == 15.0
@@ -337,13 +337,13 @@ def test_a_panel_of_the_past_is_what_was_known_then(bring, lake, market, clock, 
     market.bars["BBB", DAYS[1]] = numbers(70.0)
     bring()
     for as_of, close in ((then, 51.0), (None, 70.0)):
-        panel = panel_from_lake(lake, portfolio, LAST, as_of=as_of)
+        panel = read_panel(lake, portfolio, LAST, as_of=as_of).panel
         assert panel.market.close[panel.row_of(DAYS[1]), panel.symbols.index("BBB")] == close
 
 
 def test_a_lake_without_bars_is_refused_as_a_panel(lake, portfolio):
     with pytest.raises(InputRefused, match="stocker ingest"):
-        panel_from_lake(lake, portfolio, LAST)
+        read_panel(lake, portfolio, LAST)
 
 
 def test_a_market_that_is_left_out_altogether_is_told_from_one_that_is_not_there(
@@ -353,7 +353,7 @@ def test_a_market_that_is_left_out_altogether_is_told_from_one_that_is_not_there
         market.bars[key] = numbers(5_000.0)
     bring()
     with pytest.raises(InputRefused, match="18 bars, all left out: close 5000"):
-        panel_from_lake(lake, portfolio, LAST)
+        read_panel(lake, portfolio, LAST)
 
 
 def test_excluded_rows_have_one_row_per_bar(bring, lake, market):

@@ -14,7 +14,7 @@ from stocker_pipeline.lake.schemas import BOOK_DATASETS, DECISIONS, SNAPSHOTS
 from stocker_pipeline.stages.books import opening_book, opening_of
 from stocker_pipeline.stages.forecast import forecast, forecast_rows
 from stocker_pipeline.stages.ingest import ingest
-from stocker_pipeline.stages.market import panel_from_lake
+from stocker_pipeline.stages.market import read_panel
 from stocker_pipeline.stages.review import decide as decide_on_bar
 from stocker_pipeline.stages.trade import trade
 from stocker_pipeline_tests.stages.market_day import (
@@ -101,7 +101,7 @@ def test_a_range_that_begins_in_or_after_an_outage_trades_like_one_range(holed, 
 def test_a_session_decided_before_its_open_is_restrained_like_a_backtest(holed, policy):
     traded(holed, policy, policy, HELD_BACK)
     portfolio = small_portfolio(data_outage=policy, min_notional=0.0, buffer=0.0)
-    panel = panel_from_lake(holed, portfolio, LAST)
+    panel = read_panel(holed, portfolio, LAST).panel
     row, rule = panel.row_of(DARK), portfolio.rule()
     weights, _ = forecast_rows(rule, panel, first=row, last=row, book_start=panel.row_of(FIRST))
     after_the_last = opening_of(holed, policy, CALENDAR, DARK, restart=False)

@@ -108,10 +108,10 @@ def test_between_reviews_it_says_who_will_come_and_go_at_the_next_one(stored):
 
 @pytest.mark.parametrize("session", CALENDAR.sessions(date(2023, 11, 1), LAST).tolist()[::7])
 def test_membership_of_a_review_is_the_one_that_is_traded(stored, session):
-    from stocker_pipeline.stages.market import panel_from_lake
+    from stocker_pipeline.stages.market import read_panel
 
     chosen = filtered(review="daily")
-    panel = panel_from_lake(stored, chosen, session)
+    panel = read_panel(stored, chosen, session).panel
     member = panel.market.member[panel.row_of(session)]
     found = reviewed(stored, chosen, session)
     assert [each.member for each in found.symbols] == member.tolist()
