@@ -29,8 +29,6 @@ FAST_SECONDS = 5.0
 RUNS_OF_A_TURN = 3
 """The first one finds the caches, and the clock of a processor that was waiting, as what the others
 did has left them; a median of three does not."""
-SLOW_SECONDS = 20.0
-"""Of what took longer at first there is one run in a turn: what it finds makes no difference."""
 HEADINGS = (
     "symbols",
     "capital, $",
@@ -137,7 +135,7 @@ def _measure(market: bars.Bars, peers: list[str], options: argparse.Namespace) -
             print(f"{symbols} symbols, turn {turn + 1}", file=sys.stderr, flush=True)
             for one in contestants:
                 if _spent(one) <= options.patience_seconds:
-                    one.turn(RUNS_OF_A_TURN if one.first["first_seconds"] < SLOW_SECONDS else 1)
+                    one.turn(RUNS_OF_A_TURN)
     finally:
         for one in contestants:
             one.stop()

@@ -14,7 +14,7 @@ def requests_of(kernel, *arguments) -> int:
     compiled = njit(kernel.py_func)
     compiled(*arguments)
     (code,) = compiled.inspect_llvm().values()
-    return code.count("@llvm.prefetch")
+    return code.count("call void @llvm.prefetch")
 
 
 @pytest.mark.parametrize(

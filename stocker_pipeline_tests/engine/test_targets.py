@@ -123,7 +123,7 @@ def test_a_thread_is_asked_for_where_it_gains_something(monkeypatch, sessions, t
 def test_weights_that_no_rule_changes_are_the_targets(weight, changes, same):
     panel = market("A B\n10 20\n11 21\n12 22")
     weights = np.array([[0.3, 0.2], [weight, 0.2]])
-    rules = rules_of(free_of_charge(**{"single_cap": 0.5, "gross_cap": 0.7, **changes}), 2)
+    rules = rules_of(free_of_charge(**{"single_cap": 0.5, "gross_cap": 0.9, **changes}), 2)
     kept, short = empty_record(2, 2, True), empty_record(2, 2, False)
     (whole,) = targets_in_parts(panel.market, [weights], rules, 1, 2, kept, True)
     (part,) = targets_in_parts(panel.market, [weights.copy()], rules, 1, 2, short, False)
@@ -144,4 +144,6 @@ def test_a_run_does_not_write_into_the_weights_that_it_is_given(detail, writeabl
     run = simulate(panel, weights, rules, opening, first=1, last=4, detail=detail)
     assert run.record.factors[:, BREAKER_FACTOR].tolist() == [1.0, 1.0, 0.5, 0.5]
     assert run.book.quantity.tolist() == [5]
+    if detail:
+        assert run.record.target[:, 0].tolist() == [1.0, 1.0, 0.5, 0.5]
     assert weights.tolist() == [[1.0]] * 5
